@@ -1,0 +1,28 @@
+# Flags and language level of every target here. Targets link quorate::options, never set flags globally.
+option(QUORATE_WERROR "Treat warnings as errors" ON)
+set(QUORATE_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them: address,undefined or thread")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+find_program(QUORATE_CCACHE ccache)
+if(QUORATE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_C_COMPILER_LAUNCHER "${QUORATE_CCACHE}")
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${QUORATE_CCACHE}")
+endif()
+
+add_library(quorate_options INTERFACE)
+add_library(quorate::options ALIAS quorate_options)
+target_compile_options(quorate_options INTERFACE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+    $<$<COMPILE_LANGUAGE:CXX>:-Wno-missing-field-initializers>
+    $<$<BOOL:${QUORATE_WERROR}>:-Werror>)
+if(QUORATE_SANITIZE)
+    target_compile_options(quorate_options INTERFACE
+        -fsanitize=${QUORATE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    target_link_options(quorate_options INTERFACE -fsanitize=${QUORATE_SANITIZE})
+endif()
