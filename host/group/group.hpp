@@ -1,0 +1,115 @@
+#pragma once
+
+#include "host/group/registration.hpp"
+#include "host/group/scheduler.hpp"
+#include "host/group/service.hpp"
+#include "host/raft/core.hpp"
+#include "storage/log_store.hpp"
+#include "storage/snapshot_store.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace quorate::group {
+
+// Limits and times of one member.
+struct GroupOptions {
+    raft::Options raft;
+    std::uint64_t max_command_bytes = 8ull << 20;   // larger: command_too_large
+    std::uint64_t max_queued_bytes = 64ull << 20;   // of commands submitted and not answered; more: overloaded
+    std::uint32_t max_queued_commands = 65536;      // likewise
+    std::uint64_t cache_bytes = 32ull << 20;        // recent entries kept in memory for followers
+    std::uint64_t snapshot_interval_entries = 65536;  // applied entries between automatic snapshots; 0: only when asked
+    std::uint64_t retained_entries = 4096;          // kept behind a snapshot so that short absences need no transfer
+    std::uint32_t apply_batch = 1024;               // entries per call into the machine; then other groups get a turn
+    std::uint32_t snapshot_piece_bytes = 1u << 20;
+    std::uint32_t snapshot_window = 4;              // pieces asked for ahead
+    Duration snapshot_piece_timeout = 2s;           // then asked again
+    std::size_t snapshots_kept = 2;
+};
+
+// Where a member sends. Implemented by the shard on top of Transport.
+class GroupLinks {
+ public:
+    virtual ~GroupLinks() = default;
+    virtual void send(const HostName& to, PeerMessage message) = 0;
+};
+
+// Told by a member about itself. Thread: the shard.
+class GroupObserver {
+ public:
+    virtual ~GroupObserver() = default;
+    virtual void leader_changed(GroupId group, const HostName& leader) = 0;  // empty: unknown
+    // The member is no longer in its group, or the group was deleted: erase it.
+    virtual void ended(GroupId group) = 0;
+};
+
+// One member of a group: consensus core, log, machine, queries and snapshots as one object that
+// executes what the core puts out. Inputs are gathered and the core's output is taken once per turn
+// (Scheduler::post), so everything that is ready makes one store and one message per peer.
+//
+// A broken invariant (CHECK) fences the member: it falls silent, its state stays on disk, the
+// log and status say so, everything waiting is answered, and other groups never notice.
+// A machine's fault stops applying only.
+//
+// Thread: the shard. Destroy only after stop() is done.
+class Group {
+ public:
+    struct Environment {
+        Scheduler& scheduler;
+        GroupLinks& links;
+        storage::LogStore& log;
+        storage::SnapshotStore& snapshots;
+        machine::MachineFactory& machines;
+        GroupObserver& observer;
+        HostName host;
+    };
+
+    Group(Environment environment, GroupOptions options, Registration registration,
+          std::optional<storage::RecoveredLog> recovered);
+    ~Group();
+
+    // Loads the newest snapshot on a background thread, then takes part.
+    void start();
+    // Answers all that waits (unknown or not_applied, correctly), closes views, detaches from the log. With
+    // `hand_over`, a leader first transfers leadership, for at most one election timeout.
+    void stop(bool hand_over, std::function<void()> done);
+
+    void receive(RaftEnvelope message);
+    void receive(SnapshotFetch message, const HostName& from);
+    void receive(SnapshotPiece message);
+
+    // On the leader: proposes. Elsewhere: answers not_leader with the hint at once.
+    void submit(Bytes payload, Time deadline, std::function<void(Outcome)> done);
+    // local: at once (when at_least is applied); leader: only on the leader; linearizable: by
+    // ReadIndex, on any member.
+    void query(ReadLevel level, Index at_least, Bytes query, Time deadline, Reply<QueryAnswer> done);
+
+    void change_membership(std::variant<raft::AddMember, raft::RemoveMember, raft::SetVoteKind> change,
+                           Time deadline, Reply<EntryId> done);  // answers when committed
+    void transfer_leadership(MemberId to, Time deadline, Reply<Done> done);
+    void campaign();
+    // Appends the end-of-life entry; each member ends when it applies it, the leader last.
+    void end_of_life(Time deadline, Reply<Done> done);
+    void take_snapshot(Reply<SnapshotSummary> done);
+    void list_snapshots(Reply<std::vector<SnapshotSummary>> done);
+
+    MemberStatus status() const;
+    // Status with a hash of the whole machine state at `applied`, computed from a view.
+    void status_with_state_hash(Reply<MemberStatus> done);
+    // A plugin was installed: a member waiting for it goes on.
+    void plugins_changed();
+
+    const Registration& registration() const;
+    bool is_leader() const;
+    HostName leader() const;  // empty: unknown
+    // The machine's text forms; Errc::plugin_not_found while it is not loaded.
+    Result<const machine::Machine*> machine() const;
+
+ private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quorate::group

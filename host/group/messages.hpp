@@ -1,0 +1,134 @@
+#pragma once
+
+#include "host/base/result.hpp"
+#include "host/group/status.hpp"
+#include "host/raft/types.hpp"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+// What hosts say to each other. Values only; rpc/codec turns them into Cap'n Proto and back and
+// refuses what is malformed. Everything may be lost, repeated, or arrive late.
+namespace quorate::group {
+
+using HostName = std::string;
+
+// A message of a group's consensus core, from one incarnation to another.
+struct RaftEnvelope {
+    GroupId group;
+    Epoch epoch;
+    MemberId from;
+    MemberId to;
+    raft::Message message;
+};
+
+// Snapshot transfer is pulled by the receiver, which makes it resumable and windowed by nature.
+struct SnapshotFetch {
+    GroupId group;
+    MemberId from;
+    MemberId to;
+    EntryId snapshot;
+    std::uint64_t offset = 0;
+    std::uint32_t max_bytes = 0;
+};
+struct SnapshotPiece {
+    GroupId group;
+    MemberId from;
+    MemberId to;
+    EntryId snapshot;
+    std::uint64_t offset = 0;
+    std::uint64_t total = 0;  // size of the whole; 0: the sender no longer has this snapshot
+    Bytes bytes;
+};
+
+// ---- requests between hosts: one request, at most one response ------------------------------
+
+struct SubmitRequest {  // to the host of the group's leader
+    GroupId group;
+    Bytes payload;  // with its command header (command.hpp)
+};
+struct QueryRequest {
+    GroupId group;
+    ReadLevel level = ReadLevel::linearizable;
+    Index at_least;
+    Bytes query;
+};
+struct LocateRequest {  // who carries this group?
+    std::string name;
+};
+struct StartMemberRequest {
+    Bytes registration;
+    bool campaign = false;  // the creator's choice of first leader
+};
+struct DeleteMemberRequest {
+    GroupId group;
+    MemberId member;
+};
+struct StatusRequest {  // of one group's local member; group 0: of all
+    GroupId group;
+    bool state_hash = false;
+};
+struct ChangeMemberRequest {  // to the leader
+    GroupId group;
+    raft::Member member;  // add: the new member; remove: its id
+    bool remove = false;
+};
+struct TransferRequest {  // to the leader
+    GroupId group;
+    MemberId to;  // 0: any
+};
+struct DeleteGroupRequest {  // to the leader
+    GroupId group;
+};
+struct TakeSnapshotRequest {
+    GroupId group;
+};
+struct ListSnapshotsRequest {
+    GroupId group;
+};
+struct PluginOfferRequest {  // fetch this build from the sender and install it
+    std::string build;       // SHA-256, hex
+    std::uint64_t size = 0;
+};
+struct PluginFetchRequest {
+    std::string build;
+    std::uint64_t offset = 0;
+    std::uint32_t max_bytes = 0;
+};
+struct PluginListRequest {};
+struct PingRequest {};
+
+using RequestBody =
+    std::variant<SubmitRequest, QueryRequest, LocateRequest, StartMemberRequest, DeleteMemberRequest,
+                 StatusRequest, ChangeMemberRequest, TransferRequest, DeleteGroupRequest,
+                 TakeSnapshotRequest, ListSnapshotsRequest, PluginOfferRequest, PluginFetchRequest,
+                 PluginListRequest, PingRequest>;
+
+struct Done {};
+struct Piece {
+    std::uint64_t total = 0;
+    Bytes bytes;
+};
+using ResponseBody =
+    std::variant<Done, Outcome, QueryAnswer, GroupLocation, std::vector<MemberStatus>,
+                 std::vector<SnapshotSummary>, std::vector<PluginSummary>, Piece, EntryId>;
+
+struct Request {
+    std::uint64_t id = 0;
+    Duration remaining{};  // until the caller gives up; no wall clocks are compared
+    RequestBody body;
+};
+// `error` tells whether `body` or the error holds. An error says that the request was not carried out,
+// unless it is a submit: that always answers with an Outcome.
+struct Response {
+    std::uint64_t id = 0;
+    bool failed = false;
+    Error error{Errc::internal, {}, {}};
+    ResponseBody body;
+};
+
+using PeerMessage = std::variant<RaftEnvelope, SnapshotFetch, SnapshotPiece, Request, Response>;
+
+}  // namespace quorate::group
