@@ -10,7 +10,8 @@
 
 namespace quorate::storage {
 
-// One open file. Every failure is Errc::io (disk_full for ENOSPC) and names the path and errno's text.
+// One open file. Every failure is Errc::io (disk_full for ENOSPC, not_found for what is to be opened, listed
+// or renamed and is not there) and names the path and errno's text.
 // After a failed write_at or sync nothing is known of what is on the disk: the caller must not retry.
 class File {
  public:
@@ -19,7 +20,7 @@ class File {
     virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) = 0;
     // All of the parts, one after another, as one system call where possible.
     virtual Result<void> write_at(std::uint64_t offset, std::span<const ByteView> parts) = 0;
-    virtual Result<void> allocate(std::uint64_t size) = 0;  // reserves and zeroes up to size
+    virtual Result<void> allocate(std::uint64_t size) = 0;  // reserves and zeroes from its end up to size
     virtual Result<void> truncate(std::uint64_t size) = 0;
     virtual Result<void> sync() = 0;  // data and what is needed to find it (fdatasync)
     virtual Result<std::uint64_t> size() = 0;
@@ -31,7 +32,7 @@ class File {
 class Files {
  public:
     virtual ~Files() = default;
-    enum class Mode : std::uint8_t { read, create_new, read_write };
+    enum class Mode : std::uint8_t { read, create_new, read_write };  // read_write: one that exists
     virtual Result<std::unique_ptr<File>> open(const std::string& path, Mode mode) = 0;
     virtual Result<bool> exists(const std::string& path) = 0;
     virtual Result<void> make_directory(const std::string& path) = 0;     // parents too; fine if there
