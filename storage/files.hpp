@@ -38,7 +38,8 @@ class Files {
     virtual Result<void> make_directory(const std::string& path) = 0;     // parents too; fine if there
     virtual Result<std::vector<std::string>> list(const std::string& path) = 0;  // names, sorted
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;  // replaces
-    virtual Result<void> remove(const std::string& path) = 0;             // file or whole directory; fine if gone
+    // A file or a whole directory; fine if it is gone.
+    virtual Result<void> remove(const std::string& path) = 0;
     virtual Result<void> sync_directory(const std::string& path) = 0;
     virtual Result<std::uint64_t> free_bytes() = 0;
     virtual Result<std::uint64_t> capacity_bytes() = 0;

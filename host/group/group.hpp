@@ -17,12 +17,16 @@ namespace quorate::group {
 struct GroupOptions {
     raft::Options raft;
     std::uint64_t max_command_bytes = 8ull << 20;   // larger: command_too_large
-    std::uint64_t max_queued_bytes = 64ull << 20;   // of commands submitted and not answered; more: overloaded
-    std::uint32_t max_queued_commands = 65536;      // likewise
+    // Of commands submitted and not yet answered; more: overloaded.
+    std::uint64_t max_queued_bytes = 64ull << 20;
+    std::uint32_t max_queued_commands = 65536;
     std::uint64_t cache_bytes = 32ull << 20;        // recent entries kept in memory for followers
-    std::uint64_t snapshot_interval_entries = 65536;  // applied entries between automatic snapshots; 0: only when asked
-    std::uint64_t retained_entries = 4096;          // kept behind a snapshot so that short absences need no transfer
-    std::uint32_t apply_batch = 1024;               // entries per call into the machine; then other groups get a turn
+    // Applied entries between automatic snapshots; 0: only when asked.
+    std::uint64_t snapshot_interval_entries = 65536;
+    // Kept behind a snapshot, so that a short absence needs no transfer.
+    std::uint64_t retained_entries = 4096;
+    // Entries per call into the machine; then other groups get a turn.
+    std::uint32_t apply_batch = 1024;
     std::uint32_t snapshot_piece_bytes = 1u << 20;
     std::uint32_t snapshot_window = 4;              // pieces asked for ahead
     Duration snapshot_piece_timeout = 2s;           // then asked again

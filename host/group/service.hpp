@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-// What a host offers to the outside, without saying over which wire. Implemented by Host, called by the gateway.
+// What a host offers to the outside, without saying over which wire. Implemented by Host, called by
+// the gateway.
 // Every call is answered exactly once, on the executor of the shard that called, at the
 // latest at its deadline. Thread: any shard.
 namespace quorate::group {
