@@ -1,0 +1,205 @@
+#include "host/daemon/config.hpp"
+
+#include <fmt/format.h>
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <numeric>
+
+namespace quorate::daemon {
+namespace {
+
+const ConfigKey* find_key(std::string_view name) {
+    auto found = std::ranges::find(config_keys(), name, &ConfigKey::name);
+    return found == config_keys().end() ? nullptr : &*found;
+}
+
+// Edits needed to turn one into the other (Levenshtein): for "did you mean".
+std::size_t distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    std::iota(row.begin(), row.end(), 0u);
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        std::size_t diagonal = std::exchange(row[0], i + 1);
+        for (std::size_t j = 0; j < b.size(); ++j) {
+            std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
+            diagonal = row[j + 1];
+            row[j + 1] = std::min({changed, diagonal + 1, row[j] + 1});
+        }
+    }
+    return row.back();
+}
+
+Error unknown_key(std::string_view where, std::string_view name) {
+    auto nearest = std::ranges::min_element(
+        config_keys(), {}, [name](const ConfigKey& key) { return distance(key.name, name); });
+    std::string text = fmt::format("{}: there is no key '{}'", where, name);
+    if (distance(nearest->name, name) <= 4)
+        text += fmt::format("; did you mean '{}'?", nearest->name);
+    return fail(Errc::config_invalid, text, "`quorated --keys` lists every key");
+}
+
+Result<void> apply(Config& config, std::string_view where, std::string_view name,
+                   std::string_view value) {
+    const ConfigKey* key = find_key(name);
+    if (key == nullptr) return unknown_key(where, name);
+    if (auto set = key->set(config, value); !set.has_value()) {
+        return quorate::within(fmt::format("{}: {}", where, name), set.error());
+    }
+    return {};
+}
+
+std::string place(const std::string& file, const toml::source_region& source) {
+    return fmt::format("{}:{}:{}", file, source.begin.line, source.begin.column);
+}
+
+// A TOML value in the one written form that every layer shares.
+Result<std::string> as_written(const toml::node& node, std::string_view where) {
+    if (auto text = node.value_exact<std::string>()) return *text;
+    if (auto number = node.value_exact<std::int64_t>()) return std::to_string(*number);
+    if (auto flag = node.value_exact<bool>()) return std::string(*flag ? "true" : "false");
+    if (const toml::array* list = node.as_array()) {
+        std::vector<std::string> items;
+        for (const toml::node& item : *list) {
+            auto text = item.value_exact<std::string>();
+            if (!text)
+                return fail(Errc::config_invalid, fmt::format("{}: a list holds strings", where));
+            items.push_back(*text);
+        }
+        return fmt::format("{}", fmt::join(items, ","));
+    }
+    return fail(Errc::config_invalid,
+                fmt::format("{}: expected a string, a whole number, true, false or a list", where));
+}
+
+Result<void> apply_table(Config& config, const std::string& file, const std::string& prefix,
+                         const toml::table& table) {
+    for (auto&& [key, node] : table) {
+        std::string name =
+            prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
+        std::string where = place(file, key.source());
+        if (const toml::table* inner = node.as_table()) {
+            bool known = std::ranges::any_of(config_keys(), [&name](const ConfigKey& k) {
+                return k.name.starts_with(name + ".");
+            });
+            if (!known) return unknown_key(where, name);
+            TRY_VOID(apply_table(config, file, name, *inner));
+            continue;
+        }
+        TRY(std::string value, as_written(node, place(file, node.source())));
+        TRY_VOID(apply(config, where, name, value));
+    }
+    return {};
+}
+
+Result<void> apply_file(Config& config, const std::string& file) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(file, error)) {
+        return fail(Errc::config_unreadable,
+                    fmt::format("{} is not a file that can be read", file));
+    }
+    try {
+        return apply_table(config, file, "", toml::parse_file(file));
+    } catch (const toml::parse_error& e) {
+        return fail(Errc::config_invalid,
+                    fmt::format("{}: {}", place(file, e.source()), e.description()));
+    }
+}
+
+// QUORATE_RAFT__ELECTION_TIMEOUT -> raft.election_timeout
+std::string key_of_variable(std::string_view variable) {
+    std::string name;
+    for (std::size_t i = 0; i < variable.size(); ++i) {
+        bool dot = variable.substr(i).starts_with("__");
+        name +=
+            dot ? '.' : static_cast<char>(std::tolower(static_cast<unsigned char>(variable[i])));
+        if (dot) ++i;
+    }
+    return name;
+}
+
+Result<void> apply_environment(Config& config,
+                               const std::map<std::string, std::string>& variables) {
+    constexpr std::string_view prefix = "QUORATE_";
+    for (const auto& [variable, value] : variables) {
+        // Variables without a section are for our tools, not keys.
+        if (!variable.starts_with(prefix) || variable.find("__") == std::string::npos) continue;
+        TRY_VOID(apply(config, "environment variable " + variable,
+                       key_of_variable(std::string_view(variable).substr(prefix.size())), value));
+    }
+    return {};
+}
+
+Result<void> apply_settings(Config& config, const std::vector<std::string>& settings) {
+    for (const std::string& setting : settings) {
+        std::size_t equals = setting.find('=');
+        if (equals == std::string::npos) {
+            return fail(Errc::config_invalid, fmt::format("--set {}: write key=value", setting));
+        }
+        TRY_VOID(apply(config, "--set", std::string_view(setting).substr(0, equals),
+                       std::string_view(setting).substr(equals + 1)));
+    }
+    return {};
+}
+
+bool valid_name(std::string_view name) {
+    auto letter = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    };
+    return !name.empty() && name.size() <= 64 && letter(name.front()) &&
+           std::ranges::all_of(
+               name, [&](char c) { return letter(c) || c == '.' || c == '_' || c == '-'; });
+}
+
+bool is_loopback(std::string_view address) {
+    return address.starts_with("127.") || address.starts_with("localhost:") ||
+           address.starts_with("[::1]:");
+}
+
+// What no single key can tell.
+Result<std::vector<std::string>> check_whole(const Config& config) {
+    if (config.host_name.empty()) return fail(Errc::config_invalid, "host.name is not set");
+    if (!valid_name(config.host_name)) {
+        return fail(Errc::config_invalid,
+                    fmt::format("host.name '{}' is not a name", config.host_name),
+                    std::string(error_info(Errc::name_invalid).hint));
+    }
+    if (!valid_name(config.cluster_name)) {
+        return fail(Errc::config_invalid,
+                    fmt::format("cluster.name '{}' is not a name", config.cluster_name),
+                    std::string(error_info(Errc::name_invalid).hint));
+    }
+    if (config.data_dir.empty()) return fail(Errc::config_invalid, "host.data_dir is not set");
+    if (config.election_timeout < 2 * config.heartbeat_interval) {
+        return fail(Errc::config_invalid,
+                    "raft.election_timeout is below twice raft.heartbeat_interval: every lost "
+                    "heartbeat would start an election");
+    }
+    std::vector<std::string> warnings;
+    if (config.election_timeout < 5 * config.heartbeat_interval) {
+        warnings.push_back("raft.election_timeout is below five times raft.heartbeat_interval");
+    }
+    for (const std::string& address : {config.listen_client, config.listen_peer}) {
+        if (!is_loopback(address)) {
+            warnings.push_back(
+                fmt::format("{} is not a loopback address, and this release has no TLS: "
+                            "whoever reaches it can read and change everything",
+                            address));
+        }
+    }
+    return warnings;
+}
+
+}  // namespace
+
+Result<LoadedConfig> load_config(const ConfigSources& sources) {
+    LoadedConfig loaded;
+    if (!sources.file.empty()) TRY_VOID(apply_file(loaded.config, sources.file));
+    TRY_VOID(apply_environment(loaded.config, sources.environment));
+    TRY_VOID(apply_settings(loaded.config, sources.settings));
+    TRY(loaded.warnings, check_whole(loaded.config));
+    return loaded;
+}
+
+}  // namespace quorate::daemon
