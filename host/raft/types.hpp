@@ -95,9 +95,9 @@ struct AppendReply {
     bool accepted = false;
     bool recovering = false;  // the sender stores but may not be counted in any quorum
     // accepted: durable and equal to the leader's log up to here.
-    // refused: the leader should try prev = hint (index and the term there, Fig. 3.1 and §3.5 backtracking).
+    // refused: the index of the prev that was refused, so that a late refusal is known for one.
     Index match;
-    EntryId hint;
+    EntryId hint;  // refused: the leader should try a prev no later than this (§3.5, backtracking)
     std::uint64_t round = 0;
     friend bool operator==(const AppendReply&, const AppendReply&) = default;
 };
@@ -135,6 +135,8 @@ using Message = std::variant<VoteRequest, VoteReply, AppendEntries, AppendReply,
 
 // ---- inputs -------------------------------------------------------------------------------
 
+// The time. Step it before anything else that happened since the last input: the core's timers
+// start from the last time it was told.
 struct Tick {
     Time now;
 };
@@ -196,12 +198,14 @@ struct TransferLeadership {
 struct CancelTransfer {};
 struct Campaign {};  // ra:trigger_election: campaign now, pre-vote included
 
-// Entries (from, from + count) that NeedEntries asked for are at hand. `bytes` holds each one's size.
-// count 0: they could not be read; the core asks again later.
+// Entries [from, from + count) that NeedEntries asked for are at hand; `bytes` holds the size of each
+// one's payload. None: they could not be read; the core asks again later. A message that carries
+// them, if they are still wanted, is in this turn's output; the driver need not keep them longer.
 struct EntriesFetched {
     MemberId peer;
     Index from;
     std::vector<std::uint32_t> bytes;
+    Term term;  // of the NeedEntries that this answers
 };
 
 // The driver's cache no longer holds entries below `from`; older ones must be fetched.
@@ -301,6 +305,7 @@ struct NeedEntries {
     Index from;
     Index to;  // inclusive
     std::uint64_t max_bytes = 0;
+    Term term;  // to be repeated in EntriesFetched: what an earlier leadership read may be overwritten since
 };
 
 // Fetch this snapshot from the peer, store it, and step SnapshotReceived or SnapshotFailed.
