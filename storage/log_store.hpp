@@ -86,6 +86,12 @@ class LogStore {
     // Entries up to and including `up_to` are no longer needed: a durable snapshot covers them.
     virtual void release(GroupId group, EntryId up_to) = 0;
 
+    // A damaged group has caught up past everything it may have promised: from when this is durable,
+    // recovery no longer reports `damage`. Until then it does, at every start, so that a crash
+    // half-way through the repair cannot make a forgetful member vote. Engines that never find
+    // damage have nothing to do.
+    virtual void repaired(GroupId group) { static_cast<void>(group); }
+
     virtual Space space() const = 0;
 };
 
