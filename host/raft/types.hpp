@@ -84,7 +84,7 @@ struct AppendEntries {
     EntryId prev;
     Index last;         // == prev.index for a heartbeat
     Index commit;       // the leader's commit index
-    Index leader_last;  // the leader's last index, by which a recovering member knows when it is whole
+    Index leader_last;  // the leader's last index: how far behind the receiver is
     std::uint64_t round = 0;  // read and quorum-contact round; the reply echoes it (§6.4)
     std::vector<Entry> entries;
     friend bool operator==(const AppendEntries&, const AppendEntries&) = default;
@@ -127,6 +127,7 @@ struct ReadIndexReply {
     Term term;
     ReadId id;
     Index index;  // 0: refused, the sender is not the leader
+    Index leader_last;  // the leader's last index as it answers: tells a recovering member what to hold
     friend bool operator==(const ReadIndexReply&, const ReadIndexReply&) = default;
 };
 
@@ -319,6 +320,7 @@ struct RoleChange {
     Role role = Role::follower;
     Term term;
     MemberId leader;  // 0: unknown
+    friend bool operator==(const RoleChange&, const RoleChange&) = default;
 };
 
 // Everything that one turn asks the driver to do. Order of execution: stores and sends in any
@@ -363,7 +365,8 @@ struct TermRun {
 };
 
 // What a core starts from. A member that was never started has no runs, an empty `base` and the
-// initial membership.
+// initial membership: the first members all name each other; one that joins later is given the
+// membership of the group as it is, which does not name it yet.
 struct Initial {
     GroupId group;
     Epoch epoch;
@@ -375,11 +378,12 @@ struct Initial {
     std::vector<TermRun> runs;  // the log above base
     Index last;                 // == base.index when the log is empty
     std::vector<Entry> memberships;  // the log's membership entries above the snapshot, ascending
-    // The log lost entries that this member may have acknowledged (storage's audit). Until it
-    // holds everything its leader held at first contact, and at least up to `recover_past`, it neither
-    // votes, acknowledges nor campaigns.
+    // The log lost entries, or the hard state lost a vote, that this member may have promised
+    // (storage's audit). It stores, but neither votes, acknowledges nor campaigns, until it holds
+    // all that a leader held which was confirmed by a quorum of the others after this member's start and
+    // after every candidacy that it may have voted for had to end (core_recovery.cpp says why).
     bool recovering = false;
-    Index recover_past;
+    Index recover_past;  // the highest index it is known to have promised; for those who watch
 };
 
 }  // namespace quorate::raft

@@ -125,6 +125,7 @@ struct SnapshotOffer {
 struct ReadIndexReply {
   id @0 :UInt64;
   index @1 :UInt64;                # 0: refused
+  leaderLast @2 :UInt64;           # the leader's last index as it answers
 }
 
 struct SnapshotFetch {
