@@ -22,8 +22,9 @@ namespace quorate::client {
 struct ClientOptions {
     // host:port, tried in order until one answers; the others of the cluster are learnt from it.
     std::vector<std::string> endpoints;
-    std::string token = {};           // for Gate.login; empty where the host allows it
-    Duration connect_timeout = 2s;    // per endpoint and attempt, at most the operation's own deadline
+    std::string token = {};  // for Gate.login; empty where the host allows it
+    Duration connect_timeout =
+        2s;  // per endpoint and attempt, at most the operation's own deadline
     std::string software = "quorate-client";
 };
 
@@ -65,8 +66,8 @@ class Group {
 class Admin {
  public:
     Operation<Result<GroupLocation>> create_group(std::string name, std::string plugin,
-                                                  std::string machine, std::vector<std::string> hosts,
-                                                  Duration timeout);
+                                                  std::string machine,
+                                                  std::vector<std::string> hosts, Duration timeout);
     Operation<Result<void>> delete_group(std::string name, Duration timeout);
     Operation<Result<std::vector<MemberAnswer>>> list_members(Duration timeout);
     Operation<Result<std::vector<MemberAnswer>>> group_members(std::string group, bool state_hash,
@@ -75,11 +76,14 @@ class Admin {
                                           Duration timeout);
     Operation<Result<EntryId>> remove_member(std::string group, std::string host, Duration timeout);
     // to empty: the most up-to-date voter.
-    Operation<Result<void>> transfer_leadership(std::string group, std::string to, Duration timeout);
+    Operation<Result<void>> transfer_leadership(std::string group, std::string to,
+                                                Duration timeout);
     // host empty: every member.
-    Operation<Result<std::vector<SnapshotSummary>>> take_snapshot(std::string group, std::string host,
+    Operation<Result<std::vector<SnapshotSummary>>> take_snapshot(std::string group,
+                                                                  std::string host,
                                                                   Duration timeout);
-    Operation<Result<std::vector<SnapshotSummary>>> list_snapshots(std::string group, Duration timeout);
+    Operation<Result<std::vector<SnapshotSummary>>> list_snapshots(std::string group,
+                                                                   Duration timeout);
     Operation<Result<std::vector<PluginSummary>>> install_plugin(Bytes image, Duration timeout);
     Operation<Result<std::vector<PluginSummary>>> list_plugins(Duration timeout);
     Operation<Result<std::vector<HostSummary>>> list_hosts(Duration timeout);
@@ -90,7 +94,8 @@ class Admin {
 
  private:
     friend class Client;
-    explicit Admin(std::shared_ptr<Connections> connections) : connections_(std::move(connections)) {}
+    explicit Admin(std::shared_ptr<Connections> connections)
+        : connections_(std::move(connections)) {}
     std::shared_ptr<Connections> connections_;
 };
 
@@ -107,7 +112,8 @@ class Client {
     Admin admin() { return Admin(connections_); }
 
  private:
-    explicit Client(std::shared_ptr<Connections> connections) : connections_(std::move(connections)) {}
+    explicit Client(std::shared_ptr<Connections> connections)
+        : connections_(std::move(connections)) {}
     std::shared_ptr<Connections> connections_;
 };
 

@@ -17,8 +17,8 @@ struct PipelineOutcome {
 struct PipelineOptions {
     // Called on the client's thread with what ended since the last call; must not block.
     std::function<void(std::span<PipelineOutcome>)> on_outcomes;
-    std::uint32_t window = 1024;               // commands unanswered at most; then submit() waits
-    std::uint64_t window_bytes = 8ull << 20;   // likewise
+    std::uint32_t window = 1024;              // commands unanswered at most; then submit() waits
+    std::uint64_t window_bytes = 8ull << 20;  // likewise
     Duration timeout = Duration(std::chrono::seconds(5));  // of each command, from when it is sent
 };
 

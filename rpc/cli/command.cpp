@@ -1,0 +1,118 @@
+#include "rpc/cli/encode.hpp"
+#include "rpc/cli/verb.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace quorate::cli {
+namespace {
+
+using Kind = Parameter::Kind;
+
+// Replies that are not text are shown as hex.
+bool printable(ByteView bytes) {
+    for (std::byte b : bytes) {
+        auto c = std::to_integer<unsigned char>(b);
+        if (c < 0x20 && c != '\n' && c != '\t') return false;
+    }
+    return true;
+}
+
+std::string as_hex(ByteView bytes) {
+    std::string hex;
+    for (std::byte b : bytes) hex += fmt::format("{:02x}", std::to_integer<unsigned>(b));
+    return hex;
+}
+
+struct Shown {
+    std::string text;
+    boost::json::object data;
+};
+
+Shown show(std::string_view rendered, const Bytes& reply, EntryId at) {
+    std::string text =
+        rendered.empty() && !reply.empty()
+            ? (printable(reply.view()) ? std::string(reply.text()) : as_hex(reply.view()))
+            : std::string(rendered);
+    boost::json::object data{{"text", text},
+                             {"replyHex", as_hex(reply.view())},
+                             {"index", number(at.index.value())},
+                             {"term", number(at.term.value())}};
+    return {std::move(text), std::move(data)};
+}
+
+struct Report {
+    Invocation& call;
+    const std::string& rendered;
+
+    Result<int> operator()(const client::Applied& applied) const {
+        Shown shown = show(rendered, applied.reply, applied.entry);
+        shown.data["outcome"] = "applied";
+        call.out().answer("submit", std::move(shown.data), shown.text);
+        return 0;
+    }
+    Result<int> operator()(const client::NotApplied& refused) const { return refused.error; }
+    Result<int> operator()(const client::Unknown& unknown) const {
+        print_error(call.settings().format, unknown.error, Effect::unknown);
+        return 4;
+    }
+};
+
+Result<int> submit(Invocation& call) {
+    TRY(client::Client * client, call.client());
+    client::TextOutcome end =
+        client->group(call.value("group")).submit_text(call.values("words"), call.timeout()).get();
+    return std::visit(Report{call, end.text}, end.outcome);
+}
+
+Result<client::ReadLevel> parse_level(const std::string& text) {
+    if (text == "local") return client::ReadLevel::local;
+    if (text == "leader") return client::ReadLevel::leader;
+    if (text == "linearizable") return client::ReadLevel::linearizable;
+    return fail(Errc::request_invalid, "--read " + text + ": local, leader or linearizable");
+}
+
+Result<Index> parse_index(const std::string& text) {
+    std::uint64_t value = 0;
+    auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || rest != text.data() + text.size()) {
+        return fail(Errc::request_invalid, "--at-least " + text + " is not an index");
+    }
+    return Index(value);
+}
+
+Result<int> query(Invocation& call) {
+    TRY(client::ReadLevel level, parse_level(call.value("read")));
+    TRY(Index at_least, parse_index(call.value("at-least")));
+    TRY(client::Client * client, call.client());
+    TRY(auto answer, client->group(call.value("group"))
+                         .query_text(level, call.values("words"), call.timeout(), at_least)
+                         .get());
+    Shown shown = show(answer.text, answer.answer.reply, answer.answer.at);
+    shown.data["leader"] = answer.answer.leader;
+    call.out().answer("query", std::move(shown.data), shown.text);
+    return 0;
+}
+
+}  // namespace
+
+std::vector<Verb> command_verbs() {
+    Parameter group{.name = "group", .help = "the group's name"};
+    Parameter words{.name = "words",
+                    .help = "as the machine's descriptor declares (plugin show)",
+                    .kind = Kind::rest};
+    return {
+        {"", "submit", "submit a command and wait for its outcome", {group, words}, {}, submit},
+        {"",
+         "query",
+         "ask a group's machine",
+         {group, words},
+         {{"read", "local, leader or linearizable", Kind::optional, "linearizable"},
+          {"at-least", "answer from a state that holds this index", Kind::optional, "0"}},
+         query},
+    };
+}
+
+}  // namespace quorate::cli

@@ -1,0 +1,235 @@
+#include "rpc/cli/dev_cluster.hpp"
+#include "rpc/cli/encode.hpp"
+#include "rpc/cli/verb.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace quorate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = Parameter::Kind;
+
+constexpr Duration start_timeout = 20s;
+
+// What lies beside this program: quorated in the same folder, plugins in ../plugins or ../lib/quorate/plugins.
+Result<std::string> beside(std::vector<std::string> candidates) {
+    std::error_code error;
+    fs::path home = fs::read_symlink("/proc/self/exe", error).parent_path();
+    for (const std::string& candidate : candidates) {
+        fs::path path = (home / candidate).lexically_normal();
+        if (fs::exists(path)) return path.string();
+    }
+    return fail(Errc::not_found,
+                fmt::format("cannot find {} beside {}", candidates.front(), home.string()),
+                "build or install all of Quorate");
+}
+
+Result<std::unique_ptr<client::Client>> connect(std::vector<std::string> endpoints) {
+    return client::Client::connect({.endpoints = std::move(endpoints), .software = "quorate-dev"});
+}
+
+Result<Bytes> read_plugin(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    if (!file || bytes.empty()) return fail(Errc::plugin_unreadable, "cannot read " + path);
+    return Bytes::take(std::move(bytes));
+}
+
+// The sample group: kv, named demo, on every host.
+Result<void> create_demo(DevCluster& cluster) {
+    TRY(std::string file, beside({"../plugins/kv.so", "../lib/quorate/plugins/kv.so"}));
+    TRY(Bytes image, read_plugin(file));
+    TRY(auto client, connect(cluster.endpoints()));
+    TRY_VOID(client->admin().install_plugin(image, 20s).get());
+    std::vector<std::string> names;
+    for (const DevHost& host : cluster.hosts()) names.push_back(host.name);
+    TRY_VOID(client->admin().create_group("demo", "quorate.kv", "", names, 20s).get());
+    return {};
+}
+
+Result<std::size_t> parse_count(const std::string& text) {
+    std::size_t count = 0;
+    auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc{} || rest != text.data() + text.size() || count < 1 || count > 9) {
+        return fail(Errc::request_invalid, "--hosts " + text + ": 1 to 9");
+    }
+    return count;
+}
+
+// Starts the hosts; on failure nothing of the cluster is left.
+Result<void> bring_up(DevCluster& cluster, std::size_t hosts, bool demo) {
+    for (std::size_t i = 0; i < hosts; ++i) TRY_VOID(cluster.add_host());
+    for (DevHost& host : cluster.hosts()) TRY_VOID(cluster.start(host, start_timeout));
+    if (demo) TRY_VOID(create_demo(cluster));
+    return {};
+}
+
+boost::json::array hosts_json(DevCluster& cluster) {
+    boost::json::array list;
+    for (const DevHost& host : cluster.hosts()) {
+        list.push_back(boost::json::object{{"name", host.name},
+                                           {"client", host.client_address},
+                                           {"peer", host.peer_address},
+                                           {"pid", host.pid},
+                                           {"running", DevCluster::running(host)},
+                                           {"log", host.log}});
+    }
+    return list;
+}
+
+Result<int> up(Invocation& call) {
+    TRY(std::size_t count, parse_count(call.value("hosts")));
+    TRY(std::string quorated, beside({"quorated", "../sbin/quorated"}));
+    auto begin = std::chrono::steady_clock::now();
+    TRY(DevCluster cluster, DevCluster::create(quorated));
+    auto ready = bring_up(cluster, count, !call.flag("empty"));
+    if (!ready.has_value()) {
+        TRY_VOID(cluster.stop_all(5s));
+        TRY_VOID(cluster.remove_files());
+        return ready.error();
+    }
+    std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    std::string text = fmt::format("{} hosts, data in {}\n", count, cluster.path());
+    for (const DevHost& host : cluster.hosts()) {
+        text += fmt::format("  {}  clients {}  peers {}  pid {}\n", host.name, host.client_address,
+                            host.peer_address, host.pid);
+    }
+    text += fmt::format("Not for production: loopback only, no TLS. Ready in {:.1f} s.\n",
+                        took.count());
+    if (!call.flag("empty")) {
+        text += "Try:  quorate submit demo put hello world     quorate query demo get hello\n";
+    }
+    text += "      quorate dev kill 1     quorate member list demo     quorate dev down\n";
+    call.out().cluster("dev");
+    call.out().answer("dev.up", hosts_json(cluster), text);
+    return 0;
+}
+
+Result<int> down(Invocation& call) {
+    TRY(DevCluster cluster, DevCluster::load());
+    TRY_VOID(cluster.stop_all(15s));
+    if (!call.flag("keep")) TRY_VOID(cluster.remove_files());
+    call.out().answer(
+        "dev.down", boost::json::object{{"directory", cluster.path()}},
+        call.flag("keep") ? "stopped; the data stays in " + cluster.path() : "stopped and removed");
+    return 0;
+}
+
+Result<int> status(Invocation& call) {
+    TRY(DevCluster cluster, DevCluster::load());
+    Table table({"HOST", "CLIENTS", "PEERS", "PID", "STATE", "LOG"});
+    for (const DevHost& host : cluster.hosts()) {
+        table.row({host.name, host.client_address, host.peer_address, std::to_string(host.pid),
+                   DevCluster::running(host) ? "running" : "DOWN", host.log});
+    }
+    call.out().answer("dev.status", hosts_json(cluster), table.text());
+    return 0;
+}
+
+int report(Invocation& call, std::string_view verb, const DevHost& host, std::string_view done) {
+    call.out().answer(fmt::format("dev.{}", verb),
+                      boost::json::object{{"name", host.name}, {"pid", host.pid}},
+                      fmt::format("{} {}", host.name, done));
+    return 0;
+}
+
+Result<int> kill(Invocation& call) {
+    TRY(DevCluster cluster, DevCluster::load());
+    TRY(DevHost * host, cluster.find(call.value("host")));
+    TRY_VOID(cluster.kill(*host));
+    return report(call, "kill", *host, "killed with -9");
+}
+
+Result<int> restart(Invocation& call) {
+    TRY(DevCluster cluster, DevCluster::load());
+    TRY(DevHost * host, cluster.find(call.value("host")));
+    TRY_VOID(cluster.kill(*host));
+    TRY_VOID(cluster.start(*host, start_timeout));
+    return report(call, "restart", *host, "is up");
+}
+
+Result<int> add(Invocation& call) {
+    TRY(DevCluster cluster, DevCluster::load());
+    TRY(DevHost * host, cluster.add_host());
+    TRY_VOID(cluster.start(*host, start_timeout));
+    return report(call, "add", *host, "is up: quorate member add demo " + host->name);
+}
+
+// Tells every running host whom to ignore.
+Result<void> cut(DevCluster& cluster, const std::vector<std::string>& apart, Duration timeout) {
+    for (const DevHost& host : cluster.hosts()) {
+        if (!DevCluster::running(host)) continue;
+        bool inside = std::ranges::count(apart, host.name) > 0;
+        std::vector<std::string> ignore;
+        for (const DevHost& other : cluster.hosts()) {
+            bool other_inside = std::ranges::count(apart, other.name) > 0;
+            if (other_inside != inside) ignore.push_back(other.name);
+        }
+        TRY(auto client, connect({host.client_address}));
+        TRY_VOID(client->admin().partition(ignore, timeout).get());
+    }
+    return {};
+}
+
+Result<int> partition(Invocation& call) {
+    TRY(DevCluster cluster, DevCluster::load());
+    std::vector<std::string> apart;
+    for (const std::string& which : call.values("hosts")) {
+        TRY(DevHost * host, cluster.find(which));
+        apart.push_back(host->name);
+    }
+    TRY_VOID(cut(cluster, apart, call.timeout()));
+    call.out().answer("dev.partition", boost::json::value_from(apart),
+                      fmt::format("{} cut off from the others; quorate dev heal mends it",
+                                  fmt::join(apart, ", ")));
+    return 0;
+}
+
+Result<int> heal(Invocation& call) {
+    TRY(DevCluster cluster, DevCluster::load());
+    TRY_VOID(cut(cluster, {}, call.timeout()));
+    call.out().answer("dev.heal", nullptr, "every host hears every other");
+    return 0;
+}
+
+}  // namespace
+
+std::vector<Verb> dev_verbs() {
+    Parameter host{.name = "host", .help = "number or name: 1 or h1"};
+    return {
+        {"dev",
+         "up",
+         "start hosts on loopback, with a kv group `demo`",
+         {},
+         {{"hosts", "how many", Kind::optional, "3"}, {"empty", "no plugin, no group", Kind::flag}},
+         up},
+        {"dev",
+         "down",
+         "stop them and remove their data",
+         {},
+         {{"keep", "keep the data", Kind::flag}},
+         down},
+        {"dev", "status", "which hosts run, and where", {}, {}, status},
+        {"dev", "kill", "kill -9 a host", {host}, {}, kill},
+        {"dev", "restart", "start a host again, killing it first if it runs", {host}, {}, restart},
+        {"dev", "add", "start one more host", {}, {}, add},
+        {"dev",
+         "partition",
+         "cut hosts off from all the others",
+         {{"hosts", "numbers or names", Kind::rest}},
+         {},
+         partition},
+        {"dev", "heal", "end the partition", {}, {}, heal},
+    };
+}
+
+}  // namespace quorate::cli

@@ -1,0 +1,204 @@
+#include "rpc/cli/dev_cluster.hpp"
+
+#include "rpc/cli/dev_process.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <signal.h>
+#include <unistd.h>
+
+namespace quorate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+Error file_error(const std::string& path, const std::error_code& error) {
+    return fail(Errc::io, fmt::format("{}: {}", path, error.message()));
+}
+
+std::string state_file(const std::string& directory) {
+    return directory + "/dev.json";
+}
+
+Result<void> write_file(const std::string& path, const std::string& text) {
+    std::string aside = path + ".new";
+    {
+        std::ofstream file(aside);
+        file << text;
+        if (!file.flush()) return fail(Errc::io, "cannot write " + aside);
+    }
+    std::error_code error;
+    fs::rename(aside, path, error);
+    if (error) return file_error(path, error);
+    return {};
+}
+
+std::string configuration(const DevHost& host, const std::string& data,
+                          const std::vector<DevHost>& all) {
+    std::vector<std::string> seeds;
+    for (const DevHost& other : all) seeds.push_back(fmt::format("\"{}\"", other.peer_address));
+    return fmt::format(
+        "# Written by `quorate dev`.\n[host]\nname = \"{}\"\ndata_dir = \"{}\"\ndev = true\nshards "
+        "= 1\n\n"
+        "[cluster]\nname = \"dev\"\nseeds = [{}]\n\n[listen]\nclient = \"{}\"\npeer = \"{}\"\n\n"
+        "[raft]\nelection_timeout = \"500ms\"\nheartbeat_interval = \"50ms\"\n\n"
+        "[wal]\nfile_size = \"16MiB\"\n\n[limits]\ndisk_low_bytes = \"64MiB\"\n",
+        host.name, data, fmt::join(seeds, ", "), host.client_address, host.peer_address);
+}
+
+Result<std::string> free_address() {
+    TRY(std::uint16_t port, free_port());
+    return fmt::format("127.0.0.1:{}", port);
+}
+
+DevHost host_from_json(const json::object& o) {
+    auto text = [&o](const char* key) { return std::string(o.at(key).as_string()); };
+    return {text("name"),   text("client"), text("peer"),
+            text("config"), text("log"),    static_cast<pid_t>(o.at("pid").to_number<int>())};
+}
+
+}  // namespace
+
+std::string DevCluster::directory() {
+    if (const char* chosen = std::getenv("QUORATE_DEV_DIR"); chosen != nullptr && *chosen != '\0') {
+        return fs::absolute(chosen).string();
+    }
+    const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+    return fmt::format("{}/quorate-dev-{}",
+                       runtime != nullptr && *runtime != '\0' ? runtime : "/tmp", ::getuid());
+}
+
+Result<DevCluster> DevCluster::load() {
+    DevCluster cluster;
+    cluster.directory_ = directory();
+    std::ifstream file(state_file(cluster.directory_));
+    if (!file) {
+        return fail(Errc::not_found, "there is no development cluster in " + cluster.directory_,
+                    "start one: quorate dev up");
+    }
+    std::string text{std::istreambuf_iterator<char>(file), {}};
+    try {
+        json::object state = json::parse(text).as_object();
+        cluster.quorated_ = std::string(state.at("quorated").as_string());
+        for (const json::value& host : state.at("hosts").as_array()) {
+            cluster.hosts_.push_back(host_from_json(host.as_object()));
+        }
+    } catch (const std::exception& e) {
+        return fail(Errc::corrupt, fmt::format("{}: {}", state_file(cluster.directory_), e.what()),
+                    "remove the directory and start anew: quorate dev up");
+    }
+    return cluster;
+}
+
+Result<DevCluster> DevCluster::create(std::string quorated) {
+    DevCluster cluster;
+    cluster.directory_ = directory();
+    cluster.quorated_ = std::move(quorated);
+    if (fs::exists(state_file(cluster.directory_))) {
+        return fail(Errc::directory_not_ours, "a development cluster is in " + cluster.directory_,
+                    "use it, or end it first: quorate dev down");
+    }
+    std::error_code error;
+    fs::create_directories(cluster.directory_, error);
+    if (error) return file_error(cluster.directory_, error);
+    return cluster;
+}
+
+Result<DevHost*> DevCluster::add_host() {
+    DevHost host;
+    host.name = fmt::format("h{}", hosts_.size() + 1);
+    TRY(host.client_address, free_address());
+    TRY(host.peer_address, free_address());
+    host.config = fmt::format("{}/{}.toml", directory_, host.name);
+    host.log = fmt::format("{}/{}.log", directory_, host.name);
+    hosts_.push_back(host);
+    // The seeds of every host name the hosts before it, and its own.
+    TRY_VOID(write_file(host.config,
+                        configuration(host, fmt::format("{}/{}", directory_, host.name), hosts_)));
+    TRY_VOID(save());
+    return &hosts_.back();
+}
+
+Result<void> DevCluster::start(DevHost& host, Duration timeout) {
+    if (running(host)) {
+        return fail(Errc::directory_in_use,
+                    fmt::format("{} runs already, as process {}", host.name, host.pid));
+    }
+    TRY(ReadySocket ready, ReadySocket::open(fmt::format("{}/{}.ready", directory_, host.name)));
+    TRY(host.pid, spawn({quorated_, "--config", host.config}, host.log, ready.path()));
+    TRY_VOID(save());
+    if (ready.wait_ready(host.pid, timeout)) return {};
+    return fail(Errc::unreachable,
+                fmt::format("{} did not get ready; the end of {}:\n{}", host.name, host.log,
+                            tail(host.log, 8)),
+                "the log says why");
+}
+
+Result<void> DevCluster::kill(DevHost& host) {
+    if (!running(host)) return {};
+    TRY_VOID(send_signal(host.pid, SIGKILL));
+    wait_until_gone(host.pid, host.config, 10s);
+    return {};
+}
+
+Result<void> DevCluster::stop_all(Duration timeout) {
+    for (DevHost& host : hosts_) {
+        if (running(host)) TRY_VOID(send_signal(host.pid, SIGTERM));
+    }
+    for (DevHost& host : hosts_) {
+        if (running(host) && !wait_until_gone(host.pid, host.config, timeout)) TRY_VOID(kill(host));
+    }
+    return {};
+}
+
+Result<void> DevCluster::remove_files() {
+    std::error_code error;
+    fs::remove_all(directory_, error);
+    if (error) return file_error(directory_, error);
+    return {};
+}
+
+Result<void> DevCluster::save() const {
+    json::array hosts;
+    for (const DevHost& host : hosts_) {
+        hosts.push_back(json::object{{"name", host.name},
+                                     {"client", host.client_address},
+                                     {"peer", host.peer_address},
+                                     {"config", host.config},
+                                     {"log", host.log},
+                                     {"pid", host.pid}});
+    }
+    return write_file(
+        state_file(directory_),
+        json::serialize(json::object{{"quorated", quorated_}, {"hosts", std::move(hosts)}}));
+}
+
+Result<DevHost*> DevCluster::find(const std::string& which) {
+    for (std::size_t i = 0; i < hosts_.size(); ++i) {
+        if (hosts_[i].name == which || std::to_string(i + 1) == which) return &hosts_[i];
+    }
+    return fail(Errc::no_such_host, fmt::format("the development cluster has no host '{}'", which),
+                "quorate dev status shows them");
+}
+
+bool DevCluster::running(const DevHost& host) {
+    return is_process(host.pid, host.config);
+}
+
+std::vector<std::string> DevCluster::endpoints() const {
+    std::vector<std::string> list;
+    for (const DevHost& host : hosts_) {
+        if (running(host)) list.push_back(host.client_address);
+    }
+    if (list.empty() && !hosts_.empty()) list.push_back(hosts_.front().client_address);
+    return list;
+}
+
+}  // namespace quorate::cli

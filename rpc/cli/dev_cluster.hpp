@@ -1,0 +1,58 @@
+#pragma once
+
+#include "host/base/result.hpp"
+#include "host/base/time.hpp"
+
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+namespace quorate::cli {
+
+// One host of a development cluster: a `quorated` process of this machine.
+struct DevHost {
+    std::string name;
+    std::string client_address;
+    std::string peer_address;
+    std::string config;  // file
+    std::string log;     // file
+    pid_t pid = 0;       // as last started
+};
+
+// A cluster of real processes on loopback, described by a file (dev.json) in its directory:
+// $QUORATE_DEV_DIR, else quorate-dev-<uid> under $XDG_RUNTIME_DIR or /tmp.
+class DevCluster {
+ public:
+    static std::string directory();
+    // Errc::not_found if there is none.
+    static Result<DevCluster> load();
+    // A new, empty one in directory(). Errc::directory_not_ours if a cluster is there already.
+    static Result<DevCluster> create(std::string quorated);
+
+    // Chooses free ports, writes the host's configuration and starts it.
+    Result<DevHost*> add_host();
+    // Starts a process for it and returns once it has said that it is ready.
+    Result<void> start(DevHost& host, Duration timeout);
+    // SIGKILL, and waits until it is gone. Fine if it was.
+    Result<void> kill(DevHost& host);
+    // SIGTERM to all, then waits; SIGKILL after `timeout`.
+    Result<void> stop_all(Duration timeout);
+    Result<void> remove_files();
+    Result<void> save() const;
+
+    // By number ("1") or name ("h1").
+    Result<DevHost*> find(const std::string& which);
+    // Its process lives, and is the one that we started.
+    static bool running(const DevHost& host);
+    std::vector<std::string> endpoints() const;
+    std::vector<DevHost>& hosts() { return hosts_; }
+    const std::string& path() const { return directory_; }
+
+ private:
+    std::string directory_;
+    std::string quorated_;  // the program
+    std::vector<DevHost> hosts_;
+};
+
+}  // namespace quorate::cli

@@ -1,0 +1,158 @@
+#include "rpc/cli/encode.hpp"
+#include "rpc/cli/verb.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace quorate::cli {
+namespace {
+
+using Kind = Parameter::Kind;
+
+// One group as all its members see it.
+struct GroupRow {
+    client::MemberStatus view;  // the leader's if it answered, else the freshest
+    std::size_t running = 0;
+    std::vector<std::string> troubles;
+};
+
+bool knows_more(const client::MemberStatus& a, const client::MemberStatus& b) {
+    return std::tuple(a.role == "leader", a.term, a.commit) >
+           std::tuple(b.role == "leader", b.term, b.commit);
+}
+
+std::map<std::string, GroupRow> by_group(const std::vector<client::MemberAnswer>& answers) {
+    std::map<std::string, GroupRow> groups;
+    for (const client::MemberAnswer& answer : answers) {
+        if (!answer.status) continue;
+        auto [at, fresh] = groups.try_emplace(answer.status->name);
+        GroupRow& row = at->second;
+        if (fresh || knows_more(*answer.status, row.view)) row.view = *answer.status;
+        if (answer.status->state == "running") ++row.running;
+        if (!answer.status->trouble.empty()) {
+            row.troubles.push_back(
+                fmt::format("{}: {}", answer.status->host, answer.status->trouble));
+        }
+    }
+    return groups;
+}
+
+std::string state_of(const GroupRow& row) {
+    if (row.view.leader.empty()) return "NO LEADER";
+    if (!row.troubles.empty()) return fmt::format("{}", fmt::join(row.troubles, "; "));
+    return row.running < row.view.members.size() ? "degraded" : "ok";
+}
+
+Result<int> list(Invocation& call) {
+    TRY(client::Client * client, call.client());
+    TRY(auto answers, client->admin().list_members(call.timeout()).get());
+    Table table({"GROUP", "MACHINE", "LEADER", "TERM", "COMMIT", "APPLIED", "MEMBERS", "STATE"});
+    boost::json::array data;
+    for (const auto& [name, row] : by_group(answers)) {
+        const client::MemberStatus& v = row.view;
+        table.row({name, v.machine.machine, v.leader.empty() ? "-" : v.leader,
+                   std::to_string(v.term.value()), std::to_string(v.commit.value()),
+                   std::to_string(v.applied.value()),
+                   fmt::format("{}/{}", row.running, v.members.size()), state_of(row)});
+        data.push_back(boost::json::object{{"name", name},
+                                           {"machine", v.machine.machine},
+                                           {"plugin", v.machine.plugin},
+                                           {"leader", v.leader},
+                                           {"term", number(v.term.value())},
+                                           {"commitIndex", number(v.commit.value())},
+                                           {"appliedIndex", number(v.applied.value())},
+                                           {"running", row.running},
+                                           {"members", v.members.size()},
+                                           {"state", state_of(row)}});
+    }
+    for (const client::MemberAnswer& answer : answers) {
+        if (answer.error)
+            call.out().warn(fmt::format("{}: {}", answer.host, to_string(*answer.error)));
+    }
+    call.out().answer("group.list", std::move(data), table.empty() ? "no groups" : table.text());
+    return 0;
+}
+
+Result<int> create(Invocation& call) {
+    TRY(client::Client * client, call.client());
+    std::vector<std::string> hosts = call.values("hosts");
+    if (hosts.empty()) {
+        TRY(auto known, client->admin().list_hosts(call.timeout()).get());
+        for (const client::HostSummary& host : known) {
+            if (host.reachable) hosts.push_back(host.name);
+        }
+    }
+    TRY(auto location, client->admin()
+                           .create_group(call.value("group"), call.value("plugin"),
+                                         call.value("machine"), hosts, call.timeout())
+                           .get());
+    call.out().answer("group.create", to_json(location),
+                      fmt::format("group {} created on {}; leader {}", location.name,
+                                  fmt::join(location.hosts, ", "),
+                                  location.leader.empty() ? "not elected yet" : location.leader));
+    return 0;
+}
+
+Result<int> show(Invocation& call) {
+    TRY(client::Client * client, call.client());
+    TRY(auto answers,
+        client->admin().group_members(call.value("group"), false, call.timeout()).get());
+    auto groups = by_group(answers);
+    if (groups.empty())
+        return fail(Errc::unreachable, "no member of " + call.value("group") + " answered");
+    const GroupRow& row = groups.begin()->second;
+    const client::MemberStatus& v = row.view;
+    std::string text = fmt::format(
+        "group     {}\nid        {}\nepoch     {}\nmachine   {} (plugin {}, version {})\nbuild     "
+        "{}\n"
+        "leader    {}\nterm      {}\ncommit    {}\napplied   {}\nsnapshot  {}\nstate     {}\n",
+        v.name, hex_id(v.group.value()), v.epoch, v.machine.machine, v.machine.plugin,
+        v.machine.version, v.machine.build, v.leader.empty() ? "-" : v.leader, v.term.value(),
+        v.commit.value(), v.applied.value(), v.snapshot.value(), state_of(row));
+    for (const client::PeerProgress& peer : v.members) {
+        text += fmt::format("member    {}@{} ({})\n", v.name, peer.host, to_text(peer.kind));
+    }
+    call.out().answer("group.show", list_to_json(answers), text);
+    return 0;
+}
+
+Result<int> remove(Invocation& call) {
+    if (!call.flag("yes")) {
+        return fail(Errc::request_invalid, "deleting a group destroys its data on every host",
+                    "say so with --yes");
+    }
+    TRY(client::Client * client, call.client());
+    TRY_VOID(client->admin().delete_group(call.value("group"), call.timeout()).get());
+    call.out().answer("group.delete", boost::json::object{{"group", call.value("group")}},
+                      fmt::format("group {} deleted", call.value("group")));
+    return 0;
+}
+
+}  // namespace
+
+std::vector<Verb> group_verbs() {
+    Parameter group{.name = "group", .help = "the group's name"};
+    return {
+        {"group",
+         "create",
+         "start a group with one member on each host",
+         {group},
+         {{"plugin", "plugin id, id@version or the first characters of a build", Kind::required},
+          {"machine", "machine type, if the plugin has several", Kind::optional},
+          {"hosts", "hosts, separated by commas (default: every reachable host)", Kind::rest}},
+         create},
+        {"group", "list", "every group, as its members see it", {}, {}, list},
+        {"group", "show", "one group", {group}, {}, show},
+        {"group",
+         "delete",
+         "end a group on all its members; its data is gone",
+         {group},
+         {{"yes", "yes, destroy it", Kind::flag}},
+         remove},
+    };
+}
+
+}  // namespace quorate::cli

@@ -1,0 +1,51 @@
+#include "rpc/cli/dev_cluster.hpp"
+#include "rpc/cli/verb.hpp"
+
+#include <cstdlib>
+
+namespace quorate::cli {
+namespace {
+
+std::vector<std::string> split(std::string_view text) {
+    std::vector<std::string> parts;
+    while (!text.empty()) {
+        std::size_t comma = text.find(',');
+        if (comma != 0) parts.emplace_back(text.substr(0, comma));
+        text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
+    }
+    return parts;
+}
+
+std::vector<std::string> endpoints_for(const Settings& settings) {
+    if (!settings.endpoints.empty()) return settings.endpoints;
+    // Read before any thread is started.
+    if (const char* text = std::getenv("QUORATE_ENDPOINTS"); text != nullptr && *text != '\0') {
+        return split(text);
+    }
+    if (auto cluster = DevCluster::load(); cluster.has_value()) return cluster->endpoints();
+    return {"127.0.0.1:7700"};
+}
+
+}  // namespace
+
+const std::string& Invocation::value(const std::string& name) const {
+    static const std::string none;
+    auto found = values_.find(name);
+    return found == values_.end() || found->second.empty() ? none : found->second.front();
+}
+
+const std::vector<std::string>& Invocation::values(const std::string& name) const {
+    static const std::vector<std::string> none;
+    auto found = values_.find(name);
+    return found == values_.end() ? none : found->second;
+}
+
+Result<client::Client*> Invocation::client() {
+    if (!client_) {
+        TRY(client_, client::Client::connect(
+                         {.endpoints = endpoints_for(settings_), .software = "quorate-cli"}));
+    }
+    return client_.get();
+}
+
+}  // namespace quorate::cli

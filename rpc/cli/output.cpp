@@ -1,0 +1,136 @@
+#include "rpc/cli/output.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace quorate::cli {
+namespace {
+
+// Columns that the terminal shows: code points, not bytes.
+std::size_t width(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string Table::text() const {
+    std::vector<std::size_t> widths(rows_.front().size());
+    for (const auto& row : rows_) {
+        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+    }
+    std::string text;
+    for (const auto& row : rows_) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            line += row[i];
+            if (i + 1 < row.size()) line.append(widths[i] - width(row[i]) + 2, ' ');
+        }
+        line.erase(line.find_last_not_of(' ') + 1);
+        text += line + "\n";
+    }
+    return text;
+}
+
+void Printer::answer(std::string_view name, boost::json::value data, std::string_view text) {
+    if (format_ == Format::table) {
+        std::fwrite(text.data(), 1, text.size(), stdout);
+        if (!text.empty() && text.back() != '\n') std::fputc('\n', stdout);
+        for (const std::string& warning : warnings_) fmt::print(stderr, "warning: {}\n", warning);
+        return;
+    }
+    boost::json::object envelope{{"schema", fmt::format("quorate.{}/1", name)},
+                                 {"cluster", cluster_},
+                                 {"data", std::move(data)},
+                                 {"warnings", boost::json::value_from(warnings_)}};
+    fmt::print("{}\n", boost::json::serialize(envelope));
+}
+
+void print_error(Format format, const Error& error, Effect effect) {
+    const ErrorInfo& info = error_info(error.code);
+    if (format == Format::json) {
+        boost::json::object body{
+            {"code", fmt::format("QR-{}", static_cast<unsigned>(error.code))},
+            {"name", info.name},
+            {"message", error.what},
+            {"hint", error.advice()},
+            {"retryable", info.retryable},
+            {"outcome", effect == Effect::unknown ? "unknown" : "not_applied"}};
+        fmt::print(stderr, "{}\n", boost::json::serialize(boost::json::object{{"error", body}}));
+        return;
+    }
+    fmt::print(stderr, "error {}\n  fix: {}\n", to_string(error), error.advice());
+    if (effect == Effect::unknown) {
+        fmt::print(stderr, "  outcome: unknown; it may have been applied, or may yet be\n");
+    }
+    fmt::print(stderr, "  more: quorate explain QR-{}\n", static_cast<unsigned>(error.code));
+}
+
+int exit_code(Errc code) {
+    switch (code) {
+        case Errc::config_invalid:
+        case Errc::config_unreadable:
+        case Errc::address_invalid:
+        case Errc::request_invalid:
+        case Errc::name_invalid:
+        case Errc::command_text_invalid:
+        case Errc::command_too_large:
+            return 2;
+        case Errc::unreachable:
+        case Errc::cluster_mismatch:
+        case Errc::protocol:
+        case Errc::version_mismatch:
+            return 3;
+        case Errc::deadline_exceeded:
+        case Errc::no_leader:
+        case Errc::no_quorum:
+        case Errc::leadership_lost:
+            return 4;
+        case Errc::group_exists:
+        case Errc::group_not_formed:
+        case Errc::already_member:
+        case Errc::change_not_permitted:
+        case Errc::will_break_quorum:
+        case Errc::not_voter:
+        case Errc::already_leader:
+        case Errc::snapshot_busy:
+        case Errc::transfer_failed:
+        case Errc::overloaded:
+        case Errc::disk_full:
+        case Errc::plugin_fault:
+        case Errc::unsupported:
+            return 5;
+        case Errc::no_such_group:
+        case Errc::no_such_member:
+        case Errc::not_member:
+        case Errc::no_such_host:
+        case Errc::plugin_not_found:
+        case Errc::machine_not_found:
+        case Errc::not_found:
+            return 6;
+        default:
+            return 1;
+    }
+}
+
+boost::json::value number(std::uint64_t value) {
+    if (value > (1ull << 53)) return boost::json::string(std::to_string(value));
+    return value;
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+    constexpr std::array<const char*, 5> units{"B", "KiB", "MiB", "GiB", "TiB"};
+    auto scaled = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    while (scaled >= 1024 && unit + 1 < units.size()) {
+        scaled /= 1024;
+        ++unit;
+    }
+    return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", scaled, units[unit]);
+}
+
+}  // namespace quorate::cli

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "host/base/result.hpp"
+
+#include <boost/json/value.hpp>
+
+#include <string>
+#include <vector>
+
+namespace quorate::cli {
+
+enum class Format : std::uint8_t { table, json };
+
+// Rows under headings, columns as wide as their widest cell.
+class Table {
+ public:
+    explicit Table(std::vector<std::string> headings) : rows_{std::move(headings)} {}
+    void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+    bool empty() const { return rows_.size() == 1; }
+    std::string text() const;
+
+ private:
+    std::vector<std::vector<std::string>> rows_;
+};
+
+// Prints answers: people get text, programs get one JSON envelope with a stable schema name.
+class Printer {
+ public:
+    explicit Printer(Format format) : format_(format) {}
+    Format format() const { return format_; }
+    void cluster(std::string name) { cluster_ = std::move(name); }
+    void warn(std::string text) { warnings_.push_back(std::move(text)); }
+
+    // `text` for people, or {"schema": "quorate.<name>/1", "cluster", "data", "warnings"}.
+    void answer(std::string_view name, boost::json::value data, std::string_view text);
+
+ private:
+    Format format_;
+    std::string cluster_;
+    std::vector<std::string> warnings_;
+};
+
+// What a failed write may have done: said beside every error (ux: outcome).
+enum class Effect : std::uint8_t { none, unknown };
+
+// Prints an error on standard error in the chosen form.
+void print_error(Format format, const Error& error, Effect effect = Effect::none);
+
+// 2 usage, 3 cannot connect, 4 timeout or unknown, 5 refused by state, 6 no such thing, 1 the rest.
+int exit_code(Errc code);
+
+// 64-bit numbers above 2^53 as strings, which JSON numbers cannot hold.
+boost::json::value number(std::uint64_t value);
+
+std::string bytes_text(std::uint64_t bytes);
+
+}  // namespace quorate::cli

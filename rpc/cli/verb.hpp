@@ -1,0 +1,77 @@
+#pragma once
+
+#include "rpc/cli/output.hpp"
+#include "rpc/client/client.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+// The command tree of `quorate` as data: main.cpp turns it into a parser, and help follows from it.
+namespace quorate::cli {
+
+struct Parameter {
+    std::string name;  // "group"; options: "read", given as --read
+    std::string help;
+    enum class Kind : std::uint8_t { required, optional, rest, flag } kind = Kind::required;
+    std::string fallback = {};
+};
+
+class Invocation;
+
+struct Verb {
+    std::string noun;  // empty: the verb stands alone, as `submit`
+    std::string name;
+    std::string help;
+    std::vector<Parameter> arguments;
+    std::vector<Parameter> options;
+    // Prints and returns the exit code; an Error is printed and mapped by the caller.
+    std::function<Result<int>(Invocation&)> run;
+};
+
+// What holds for every command.
+struct Settings {
+    std::vector<std::string> endpoints;
+    Duration timeout = 5s;
+    Format format = Format::table;
+    std::string program;  // as started, to find what lies beside it
+};
+
+// One run of one verb.
+class Invocation {
+ public:
+    Invocation(Settings settings, std::map<std::string, std::vector<std::string>> values)
+        : settings_(std::move(settings)), values_(std::move(values)), printer_(settings_.format) {}
+
+    const Settings& settings() const { return settings_; }
+    Duration timeout() const { return settings_.timeout; }
+    // The one value of a parameter; empty if it was not given.
+    const std::string& value(const std::string& name) const;
+    const std::vector<std::string>& values(const std::string& name) const;
+    bool flag(const std::string& name) const { return values_.contains(name); }
+    Printer& out() { return printer_; }
+
+    // Connects on first use, to the endpoints of the command line, else of the environment, else of the
+    // local development cluster, else 127.0.0.1:7700.
+    Result<client::Client*> client();
+
+ private:
+    Settings settings_;
+    std::map<std::string, std::vector<std::string>> values_;
+    Printer printer_;
+    std::unique_ptr<client::Client> client_;
+};
+
+std::vector<Verb> group_verbs();
+std::vector<Verb> member_verbs();
+std::vector<Verb> leader_verbs();
+std::vector<Verb> plugin_verbs();
+std::vector<Verb> snapshot_verbs();
+std::vector<Verb> host_verbs();
+std::vector<Verb> command_verbs();   // submit, query
+std::vector<Verb> overview_verbs();  // overview, version, explain
+std::vector<Verb> dev_verbs();
+
+}  // namespace quorate::cli
