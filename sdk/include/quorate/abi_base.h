@@ -90,7 +90,8 @@ typedef struct qr_reader {
     uint32_t size;
     uint32_t reserved;
     void* ctx;
-    /* Reads 1 to `size` bytes and stores how many in *got; 0 is the end. May be short at any time. */
+    /* Reads 1 to `size` bytes and stores how many in *got; 0 is the end. May be short at any
+       time. */
     int32_t (*read)(struct qr_reader*, uint8_t* into, uint64_t size, uint64_t* got);
 } qr_reader;
 

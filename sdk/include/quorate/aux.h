@@ -1,6 +1,6 @@
-/* Extension "quorate.aux/1" of a machine type: its aux machine, the node-local, unreplicated companion
- * of one member. Clock, threads and I/O are legal here and only here; threads that it starts must have
- * ended when destroy() returns. It is created anew at each start of the member.
+/* Extension "quorate.aux/1" of a machine type: its aux machine, the node-local, unreplicated
+ * companion of one member. Clock, threads and I/O are legal here and only here; threads that it
+ * starts must have ended when destroy() returns. It is created anew at each start of the member.
  */
 #ifndef QUORATE_AUX_H
 #define QUORATE_AUX_H
@@ -82,8 +82,8 @@ typedef struct qr_aux_ctx {
     /* Runs `run` with the machine as of ctx.applied, while apply waits. [aux] */
     int32_t (*with_machine)(const struct qr_aux_ctx*, void (*run)(const qr_machine*, void*),
                             void* argument);
-    /* Calls `take` for the entries in [from, to] that are still there, until it returns other than QR_OK.
-     * [aux] */
+    /* Calls `take` for the entries in [from, to] that are still there, until it returns other than
+     * QR_OK. [aux] */
     int32_t (*read_log)(const struct qr_aux_ctx*, uint64_t from, uint64_t to,
                         int32_t (*take)(const qr_entry*, void*), void* argument);
 } qr_aux_ctx;
@@ -98,8 +98,8 @@ typedef struct qr_aux_args {
 } qr_aux_args;
 
 /* Effects of an aux machine that change replicated state are QR_EFFECT_APPEND (leader) and
- * QR_EFFECT_TRY_APPEND; timers and monitors it sets are its own and local. A failure of an aux machine
- * destroys and re-creates it, never the member. */
+ * QR_EFFECT_TRY_APPEND; timers and monitors it sets are its own and local. A failure of an aux
+ * machine destroys and re-creates it, never the member. */
 typedef struct qr_aux_type {
     uint32_t size;
     uint32_t flags;

@@ -28,8 +28,8 @@ typedef struct qr_effect {
 
 /* Kinds, and which fields they use. Unused fields are zero; the host refuses others as a fault. */
 enum {
-    /* The reply of this entry comes later, through QR_EFFECT_REPLY_TO. The host keeps the correlation
-     * in replicated state until it is answered or its session is gone. */
+    /* The reply of this entry comes later, through QR_EFFECT_REPLY_TO. The host keeps the
+     * correlation in replicated state until it is answered or its session is gone. */
     QR_EFFECT_DEFER = 1,
     /* target: index of a deferred entry; body: the reply. Runs: any. An index without a deferred
      * reply is ignored. */
@@ -37,26 +37,27 @@ enum {
     /* target: session; body: message. At most once; numbered per session, so a client sees gaps.
      * Runs: leader, or QR_RUN_LOCAL. */
     QR_EFFECT_SEND = 3,
-    /* key: name; value: milliseconds from the entry's time_ms, at least 0. When due, the leader appends
-     * a QR_ENTRY_TIMER with the name. One timer per name: setting it again replaces it. */
+    /* key: name; value: milliseconds from the entry's time_ms, at least 0. When due, the leader
+     * appends a QR_ENTRY_TIMER with the name. One timer per name: setting it again replaces it. */
     QR_EFFECT_TIMER = 4,
     /* The same with value: milliseconds since 1970, on the clock of qr_entry.time_ms. */
     QR_EFFECT_TIMER_AT = 5,
     /* key: name. No timer of that name is no error. A firing already in the log still arrives. */
     QR_EFFECT_TIMER_CANCEL = 6,
-    /* body: a command, appended by the leader as a QR_ENTRY_COMMAND. target: the session to credit it
-     * to, or 0; token: its correlation. Flags: QR_APPEND_LOW_PRIORITY. */
+    /* body: a command, appended by the leader as a QR_ENTRY_COMMAND. target: the session to credit
+     * it to, or 0; token: its correlation. Flags: QR_APPEND_LOW_PRIORITY. */
     QR_EFFECT_APPEND = 7,
     /* The same on whatever member emits it (aux machines): a follower forwards it once. */
     QR_EFFECT_TRY_APPEND = 8,
-    /* value: a qr_watch; target: the session, or key: the host's or group's name. The leader appends
-     * ..._DOWN or ..._UP at each change, and at once if it is down already. */
+    /* value: a qr_watch; target: the session, or key: the host's or group's name. The leader
+     * appends ..._DOWN or ..._UP at each change, and at once if it is down already. */
     QR_EFFECT_MONITOR = 9,
     QR_EFFECT_DEMONITOR = 10, /* fields as in QR_EFFECT_MONITOR */
     /* body: a message to the aux machine. Runs: all members, or QR_RUN_LEADER_ONLY. */
     QR_EFFECT_AUX = 11,
-    /* body: log indexes as uint64_t; token. The aux machine gets them as QR_AUX_LOG; entries that are
-     * gone are left out. Runs: leader, or QR_RUN_LOCAL with target: the session that says where. */
+    /* body: log indexes as uint64_t; token. The aux machine gets them as QR_AUX_LOG; entries that
+     * are gone are left out. Runs: leader, or QR_RUN_LOCAL with target: the session that says
+     * where. */
     QR_EFFECT_READ_LOG = 12,
     /* target: session; body: log indexes as uint64_t; token. The host sends those entries to the
      * session without passing them through the plugin. Runs: leader, or QR_RUN_LOCAL. */
@@ -65,7 +66,8 @@ enum {
      * host takes the snapshot when it suits. Flags: QR_WHEN_WRITTEN with value: an index that must
      * be durable first; QR_WHEN_NO_SNAPSHOT_SENDS. Runs: all. */
     QR_EFFECT_RELEASE_CURSOR = 14,
-    /* A snapshot of the state as of this entry that truncates nothing. target: its index. Runs: all. */
+    /* A snapshot of the state as of this entry that truncates nothing. target: its index. Runs:
+       all. */
     QR_EFFECT_CHECKPOINT = 15,
     /* target: index: the newest checkpoint at or below it becomes the snapshot. Runs: all. */
     QR_EFFECT_PROMOTE_CHECKPOINT = 16,
@@ -115,8 +117,8 @@ typedef struct qr_fx {
 } qr_fx;
 
 /* The common form of a deterministic "no": an ordinary reply that begins with this head and goes on
- * with text_size bytes of UTF-8. Recognised by size and mark, so a machine whose replies could begin
- * with bytes of a client's choosing puts something of its own in front of them. */
+ * with text_size bytes of UTF-8. Recognised by size and mark, so a machine whose replies could
+ * begin with bytes of a client's choosing puts something of its own in front of them. */
 #define QR_REJECTION_MARK "\377qr.no\1\0"
 typedef struct qr_rejection {
     uint8_t mark[8];

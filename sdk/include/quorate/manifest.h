@@ -1,15 +1,17 @@
 /* The manifest: what a plugin says of itself, readable without running any of its code.
  *
  * An ELF note in section .note.quorate of the loaded image: owner "Quorate", type 1, descriptor one
- * JSON object in UTF-8 of at most QR_MANIFEST_SIZE_MAX bytes, then 0 to 4 zero bytes that are no part of it:
+ * JSON object in UTF-8 of at most QR_MANIFEST_SIZE_MAX bytes, then up to 4 zero bytes that are no
+ * part of it:
  *   {"id":"quorate.kv","version":"0.1.0","build":"","abi":65536,"sdk":"0.1.0",
  *    "machines":[{"name":"kv","kind":"memory","versions":[1,1],"commands":["put KEY VALUE"],
  *                 "queries":["get KEY"]}],
- *    "requires":[],"compiler":"12.2.0","libc":"glibc 2.36","license":""}
- * abi is QR_ABI, kind is memory, kv or external, versions is [version_min, version_max], requires lists
- * host extensions without which the plugin declines, libc is what it was compiled against. Readers ignore
- * members they do not know. The C++ wrapper's QUORATE_PLUGIN writes the note from the machine types
- * themselves, so it can not disagree with them; a C plugin writes QR_MANIFEST("{...}") once.
+ *    "requires":[],"compiler":"g++ 12.2.0","libc":"glibc 2.36"}
+ * abi is QR_ABI, kind is memory, kv or external, versions is [version_min, version_max], requires
+ * lists host extensions without which the plugin declines, libc is what it was compiled against.
+ * Readers ignore members they do not know. The C++ wrapper's QUORATE_PLUGIN writes the note from
+ * the machine types themselves, so it can not disagree with them; a C plugin writes
+ * QR_MANIFEST("{...}") once.
  */
 #ifndef QUORATE_MANIFEST_H
 #define QUORATE_MANIFEST_H

@@ -155,12 +155,14 @@ typedef struct qr_machine_type {
     int32_t (*create)(const qr_create_args*, qr_machine**, qr_error*);
     /* Required; all views are closed. [control] */
     void (*destroy)(qr_machine*);
-    /* QR_EXTERNAL only, required there: *applied is the last index its durable state holds. [control] */
+    /* QR_EXTERNAL only, required there: *applied is the last index its durable state holds.
+       [control] */
     int32_t (*open)(qr_machine*, uint64_t* applied, qr_error*);
     /* Required. Applies all entries, in order. After any failure the machine is only destroyed; the
      * error names the index, and what was emitted for earlier entries stands. [apply] */
     int32_t (*apply)(qr_machine*, const qr_batch*, qr_fx*, qr_error*);
-    /* QR_REFUSED with a sentence for a query it does not understand. [apply], [any] if concurrent */
+    /* QR_REFUSED with a sentence for a query it does not understand. [apply], [any] if
+       concurrent */
     int32_t (*query)(const qr_machine*, const qr_query*, qr_writer*, qr_error*);
     /* QR_MEMORY and QR_EXTERNAL: required. Short: apply waits for it. [apply] */
     int32_t (*view_open)(qr_machine*, qr_view**, qr_error*);
@@ -176,7 +178,8 @@ typedef struct qr_machine_type {
     int32_t (*upgrade)(qr_machine*, const qr_upgrade*, qr_fx*, qr_error*);
     /* QR_EXTERNAL: makes what is applied durable. [background] */
     int32_t (*sync)(qr_machine*, qr_error*);
-    /* 128 bits over the state. Null: the host hashes view_save's bytes if canonical. [background] */
+    /* 128 bits over the state. Null: the host hashes view_save's bytes if canonical.
+       [background] */
     int32_t (*hash)(const qr_view*, uint64_t out[2], qr_error*);
     /* Small JSON object for operators, in constant time or nearly. [apply] */
     int32_t (*overview)(const qr_machine*, qr_writer*, qr_error*);
@@ -199,8 +202,8 @@ typedef struct qr_plugin {
     void (*unload)(void); /* may be null; a production host never unloads. [control] */
 } qr_plugin;
 
-/* The one exported symbol. Pure: no threads, no I/O; may be called many times, and returns the same.
- * Null declines, with the reason in the error. [any] */
+/* The one exported symbol. Pure: no threads, no I/O; may be called many times, and returns the
+ * same. Null declines, with the reason in the error. [any] */
 typedef const qr_plugin* (*qr_plugin_entry)(const qr_host*, qr_error*);
 #define QR_PLUGIN_ENTRY_SYMBOL "qr_plugin_entry_v1"
 

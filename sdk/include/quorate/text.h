@@ -1,6 +1,6 @@
-/* Extension "quorate.text/1" of a machine type: its commands and queries as words, so that
- * `quorate submit demo put a 1` and `quorate query demo get a` work without knowing an encoding. The
- * host encodes and renders; a command line tool needs no plugin.
+/* Extension "quorate.text/1" of a machine type: its commands and queries as words, so that `quorate
+ * submit demo put a 1` and `quorate query demo get a` work without knowing an encoding. The host
+ * encodes and renders; a command line tool needs no plugin.
  */
 #ifndef QUORATE_TEXT_H
 #define QUORATE_TEXT_H
@@ -29,11 +29,13 @@ typedef struct qr_text {
     uint32_t count;
     uint32_t reserved;
     const void* usages; /* qr_text_usage */
-    /* Writes the command's bytes. QR_REFUSED with a sentence for words that are no command. [any] */
+    /* Writes the command's bytes. QR_REFUSED with a sentence for words that are no command.
+       [any] */
     int32_t (*encode_command)(uint32_t argc, const qr_bytes* argv, qr_writer*, qr_error*);
     int32_t (*encode_query)(uint32_t argc, const qr_bytes* argv, qr_writer*, qr_error*);
-    /* Writes the reply, a rejection too, as text for people, without a line feed at its end. The words
-     * are those that were encoded; one name that is both command and query renders alike. [any] */
+    /* Writes the reply, a rejection too, as text for people, without a line feed at its end. The
+     * words are those that were encoded; one name that is both command and query renders alike.
+     * [any] */
     int32_t (*render_reply)(uint32_t argc, const qr_bytes* argv, qr_bytes reply, qr_writer*,
                             qr_error*);
 } qr_text;
