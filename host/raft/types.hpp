@@ -82,9 +82,9 @@ struct VoteReply {
 struct AppendEntries {
     Term term;
     EntryId prev;
-    Index last;         // == prev.index for a heartbeat
-    Index commit;       // the leader's commit index
-    Index leader_last;  // the leader's last index: how far behind the receiver is
+    Index last;               // == prev.index for a heartbeat
+    Index commit;             // the leader's commit index
+    Index leader_last;        // the leader's last index: how far behind the receiver is
     std::uint64_t round = 0;  // read and quorum-contact round; the reply echoes it (§6.4)
     std::vector<Entry> entries;
     friend bool operator==(const AppendEntries&, const AppendEntries&) = default;
@@ -127,7 +127,8 @@ struct ReadIndexReply {
     Term term;
     ReadId id;
     Index index;  // 0: refused, the sender is not the leader
-    Index leader_last;  // the leader's last index as it answers: tells a recovering member what to hold
+    Index
+        leader_last;  // the leader's last index as it answers: tells a recovering member what to hold
     friend bool operator==(const ReadIndexReply&, const ReadIndexReply&) = default;
 };
 
@@ -281,8 +282,8 @@ enum class ChangeRefusal : std::uint8_t {
 struct Changed {
     std::uint64_t id = 0;
     ChangeRefusal refusal = ChangeRefusal::none;
-    EntryId entry;        // of the change, when it was appended
-    Index in_the_way;     // not_permitted: the index that must commit first
+    EntryId entry;     // of the change, when it was appended
+    Index in_the_way;  // not_permitted: the index that must commit first
 };
 
 enum class TransferOutcome : std::uint8_t {
@@ -306,7 +307,8 @@ struct NeedEntries {
     Index from;
     Index to;  // inclusive
     std::uint64_t max_bytes = 0;
-    Term term;  // to be repeated in EntriesFetched: what an earlier leadership read may be overwritten since
+    Term
+        term;  // to be repeated in EntriesFetched: what an earlier leadership read may be overwritten since
 };
 
 // Fetch this snapshot from the peer, store it, and step SnapshotReceived or SnapshotFailed.
@@ -328,10 +330,10 @@ struct RoleChange {
 struct Output {
     std::optional<Store> store;  // all of the turn's stores as one
     std::vector<Send> sends;
-    std::optional<RoleChange> role;          // role, term or known leader changed
-    std::optional<Membership> membership;    // the active membership changed
-    std::optional<EntryId> install;          // load the machine from this snapshot, then go on after it
-    std::optional<Index> commit;             // apply up to here
+    std::optional<RoleChange> role;        // role, term or known leader changed
+    std::optional<Membership> membership;  // the active membership changed
+    std::optional<EntryId> install;  // load the machine from this snapshot, then go on after it
+    std::optional<Index> commit;     // apply up to here
     std::vector<Proposed> proposed;
     std::vector<ReadReady> reads_ready;
     std::vector<ReadFailed> reads_failed;
@@ -346,11 +348,11 @@ struct Output {
 
 // Limits and times of one core. Ranges are checked by the configuration, not here.
 struct Options {
-    Duration election_timeout = 1s;     // drawn anew from [t, 2t) each time it is armed (§3.4)
+    Duration election_timeout = 1s;  // drawn anew from [t, 2t) each time it is armed (§3.4)
     Duration heartbeat_interval = 100ms;
-    std::uint32_t max_append_entries = 4096;            // per message
-    std::uint64_t max_append_bytes = 1024 * 1024;       // per message; one entry may exceed it
-    std::uint32_t max_inflight_messages = 64;           // per peer
+    std::uint32_t max_append_entries = 4096;             // per message
+    std::uint64_t max_append_bytes = 1024 * 1024;        // per message; one entry may exceed it
+    std::uint32_t max_inflight_messages = 64;            // per peer
     std::uint64_t max_inflight_bytes = 8 * 1024 * 1024;  // per peer
     std::uint64_t max_uncommitted_bytes = 256 * 1024 * 1024;  // then too_many_uncommitted
     bool pre_vote = true;
@@ -372,11 +374,11 @@ struct Initial {
     Epoch epoch;
     MemberId self;
     HardState hard;
-    EntryId base;               // the entry before the first one held: {0,0}, or within the snapshot
-    EntryId snapshot;           // {0,0}: none
-    Membership membership;      // at the snapshot, or the initial one
-    std::vector<TermRun> runs;  // the log above base
-    Index last;                 // == base.index when the log is empty
+    EntryId base;           // the entry before the first one held: {0,0}, or within the snapshot
+    EntryId snapshot;       // {0,0}: none
+    Membership membership;  // at the snapshot, or the initial one
+    std::vector<TermRun> runs;       // the log above base
+    Index last;                      // == base.index when the log is empty
     std::vector<Entry> memberships;  // the log's membership entries above the snapshot, ascending
     // The log lost entries, or the hard state lost a vote, that this member may have promised
     // (storage's audit). It stores, but neither votes, acknowledges nor campaigns, until it holds
