@@ -1,0 +1,230 @@
+#include "rpc/client/calls.hpp"
+#include "rpc/client/decode.hpp"
+
+namespace quorate::client {
+namespace {
+
+// Asks for the Admin capability, then for one thing. `make` fills in the request and `read` takes the
+// answer apart; both run on the client's thread.
+template <class T, class Make, class Read>
+Operation<Result<T>> ask_admin(std::shared_ptr<Connections> connections, Duration timeout,
+                               Repeat repeat, Make make, Read read) {
+    auto begin = [timeout, repeat, make, read](Connections& c) {
+        Time deadline = c.now() + timeout;
+        Ask<T> ask = [&c, deadline, make, read](LinkPtr link) {
+            return link->host.adminRequest().send().then(
+                [&c, deadline, make,
+                 read](capnp::Response<schema::AdminResult> answer) -> kj::Promise<Result<T>> {
+                    if (answer.isFailed()) return Result<T>(decode(answer.getFailed()));
+                    auto request = make(answer.getAdmin(), milliseconds_left(deadline, c.now()));
+                    return request.send().then([read](auto result) -> Result<T> {
+                        if (result.isFailed()) return decode(result.getFailed());
+                        return read(result);
+                    });
+                });
+        };
+        return ask_some_host<T>(c, {}, deadline, repeat, ask);
+    };
+    return make_operation<Result<T>>(std::move(connections), begin, client_gone());
+}
+
+Result<void> no_value(auto&&) {
+    return {};
+}
+
+template <class List>
+void set_texts(List list, const std::vector<std::string>& texts) {
+    for (unsigned i = 0; i < texts.size(); ++i) list.set(i, texts[i].c_str());
+}
+
+}  // namespace
+
+Operation<Result<GroupLocation>> Admin::create_group(std::string name, std::string plugin,
+                                                     std::string machine,
+                                                     std::vector<std::string> hosts,
+                                                     Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.createGroupRequest();
+        request.setName(name.c_str());
+        request.setPlugin(plugin.c_str());
+        request.setMachine(machine.c_str());
+        set_texts(request.initHosts(static_cast<unsigned>(hosts.size())), hosts);
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<GroupLocation>(connections_, timeout, Repeat::never, make,
+                                    [](auto& result) { return decode(result.getLocation()); });
+}
+
+Operation<Result<void>> Admin::delete_group(std::string name, Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.deleteGroupRequest();
+        request.setName(name.c_str());
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<void>(connections_, timeout, Repeat::never, make,
+                           [](auto& r) { return no_value(r); });
+}
+
+Operation<Result<std::vector<MemberAnswer>>> Admin::list_members(Duration timeout) {
+    auto make = [](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.listMembersRequest();
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<std::vector<MemberAnswer>>(
+        connections_, timeout, Repeat::freely, make,
+        [](auto& result) { return decode_list<schema::MemberAnswer>(result.getMembers()); });
+}
+
+Operation<Result<std::vector<MemberAnswer>>> Admin::group_members(std::string group,
+                                                                  bool state_hash,
+                                                                  Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.groupMembersRequest();
+        request.setName(group.c_str());
+        request.setStateHash(state_hash);
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<std::vector<MemberAnswer>>(
+        connections_, timeout, Repeat::freely, make,
+        [](auto& result) { return decode_list<schema::MemberAnswer>(result.getMembers()); });
+}
+
+Operation<Result<EntryId>> Admin::add_member(std::string group, std::string host, VoteKind kind,
+                                             Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.addMemberRequest();
+        request.setGroup(group.c_str());
+        request.setHost(host.c_str());
+        request.setKind(encode(kind));
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<EntryId>(connections_, timeout, Repeat::never, make,
+                              [](auto& result) { return decode(result.getEntry()); });
+}
+
+Operation<Result<EntryId>> Admin::remove_member(std::string group, std::string host,
+                                                Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.removeMemberRequest();
+        request.setGroup(group.c_str());
+        request.setHost(host.c_str());
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<EntryId>(connections_, timeout, Repeat::never, make,
+                              [](auto& result) { return decode(result.getEntry()); });
+}
+
+Operation<Result<void>> Admin::transfer_leadership(std::string group, std::string to,
+                                                   Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.transferLeadershipRequest();
+        request.setGroup(group.c_str());
+        request.setTo(to.c_str());
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<void>(connections_, timeout, Repeat::never, make,
+                           [](auto& r) { return no_value(r); });
+}
+
+Operation<Result<std::vector<SnapshotSummary>>> Admin::take_snapshot(std::string group,
+                                                                     std::string host,
+                                                                     Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.takeSnapshotRequest();
+        request.setGroup(group.c_str());
+        request.setHost(host.c_str());
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<std::vector<SnapshotSummary>>(
+        connections_, timeout, Repeat::never, make,
+        [](auto& result) { return decode_list<schema::SnapshotSummary>(result.getSnapshots()); });
+}
+
+Operation<Result<std::vector<SnapshotSummary>>> Admin::list_snapshots(std::string group,
+                                                                      Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.listSnapshotsRequest();
+        request.setGroup(group.c_str());
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<std::vector<SnapshotSummary>>(
+        connections_, timeout, Repeat::freely, make,
+        [](auto& result) { return decode_list<schema::SnapshotSummary>(result.getSnapshots()); });
+}
+
+Operation<Result<std::vector<PluginSummary>>> Admin::install_plugin(Bytes image, Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.installPluginRequest(capnp::MessageSize{image.size() / 8 + 16, 0});
+        request.setImage({reinterpret_cast<const capnp::byte*>(image.view().data()), image.size()});
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<std::vector<PluginSummary>>(
+        connections_, timeout, Repeat::freely,
+        make,  // installing the same build again changes nothing
+        [](auto& result) { return decode_list<schema::PluginSummary>(result.getPlugins()); });
+}
+
+Operation<Result<std::vector<PluginSummary>>> Admin::list_plugins(Duration timeout) {
+    auto make = [](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.listPluginsRequest();
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<std::vector<PluginSummary>>(
+        connections_, timeout, Repeat::freely, make,
+        [](auto& result) { return decode_list<schema::PluginSummary>(result.getPlugins()); });
+}
+
+Operation<Result<std::vector<HostSummary>>> Admin::list_hosts(Duration timeout) {
+    auto make = [](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.listHostsRequest();
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<std::vector<HostSummary>>(
+        connections_, timeout, Repeat::freely, make,
+        [](auto& result) { return decode_list<schema::HostSummary>(result.getHosts()); });
+}
+
+Operation<Result<std::uint64_t>> Admin::ping_host(std::string host, Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        auto request = admin.pingHostRequest();
+        request.setHost(host.c_str());
+        request.setTimeoutMs(ms);
+        return request;
+    };
+    return ask_admin<std::uint64_t>(connections_, timeout, Repeat::freely, make,
+                                    [](auto& result) { return result.getRoundTripUs(); });
+}
+
+Operation<Result<void>> Admin::partition(std::vector<std::string> hosts, Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t) {
+        auto request = admin.partitionRequest();
+        set_texts(request.initHosts(static_cast<unsigned>(hosts.size())), hosts);
+        return request;
+    };
+    return ask_admin<void>(connections_, timeout, Repeat::freely, make,
+                           [](auto& r) { return no_value(r); });
+}
+
+Operation<Result<ServerInfo>> Admin::server(Duration timeout) {
+    auto begin = [timeout](Connections& c) {
+        Ask<ServerInfo> ask = [](LinkPtr link) -> kj::Promise<Result<ServerInfo>> {
+            return Result<ServerInfo>(link->server);
+        };
+        return ask_some_host<ServerInfo>(c, {}, c.now() + timeout, Repeat::freely, ask);
+    };
+    return make_operation<Result<ServerInfo>>(connections_, begin, client_gone());
+}
+
+}  // namespace quorate::client
