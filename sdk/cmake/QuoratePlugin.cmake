@@ -62,7 +62,7 @@ endfunction()
 function(quorate_plugin_compile target build libraries)
     set_target_properties(${target} PROPERTIES
         CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
-        POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
+        POSITION_INDEPENDENT_CODE ON C_EXTENSIONS OFF CXX_EXTENSIONS OFF)
     target_compile_options(${target} PRIVATE -ffp-contract=off
         $<$<CXX_COMPILER_ID:GNU>:$<$<COMPILE_LANGUAGE:CXX>:-fno-gnu-unique>>)
     target_compile_definitions(${target} PRIVATE "QR_PLUGIN_BUILD=\"${build}\"")
