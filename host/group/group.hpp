@@ -16,11 +16,11 @@ namespace quorate::group {
 // Limits and times of one member.
 struct GroupOptions {
     raft::Options raft;
-    std::uint64_t max_command_bytes = 8ull << 20;   // larger: command_too_large
+    std::uint64_t max_command_bytes = 8ull << 20;  // larger: command_too_large
     // Of commands submitted and not yet answered; more: overloaded.
     std::uint64_t max_queued_bytes = 64ull << 20;
     std::uint32_t max_queued_commands = 65536;
-    std::uint64_t cache_bytes = 32ull << 20;        // recent entries kept in memory for followers
+    std::uint64_t cache_bytes = 32ull << 20;  // recent entries kept in memory for followers
     // Applied entries between automatic snapshots; 0: only when asked.
     std::uint64_t snapshot_interval_entries = 65536;
     // Kept behind a snapshot, so that a short absence needs no transfer.
@@ -28,8 +28,8 @@ struct GroupOptions {
     // Entries per call into the machine; then other groups get a turn.
     std::uint32_t apply_batch = 1024;
     std::uint32_t snapshot_piece_bytes = 1u << 20;
-    std::uint32_t snapshot_window = 4;              // pieces asked for ahead
-    Duration snapshot_piece_timeout = 2s;           // then asked again
+    std::uint32_t snapshot_window = 4;     // pieces asked for ahead
+    Duration snapshot_piece_timeout = 2s;  // then asked again
     std::size_t snapshots_kept = 2;
 };
 
@@ -80,7 +80,8 @@ class Group {
     // `hand_over`, a leader first transfers leadership, for at most one election timeout.
     void stop(bool hand_over, std::function<void()> done);
 
-    void receive(RaftEnvelope message);
+    // `from`, if given, is where the sender lives: a member that joined later may not know it.
+    void receive(RaftEnvelope message, const HostName& from = {});
     void receive(SnapshotFetch message, const HostName& from);
     void receive(SnapshotPiece message);
 
@@ -88,10 +89,12 @@ class Group {
     void submit(Bytes payload, Time deadline, std::function<void(Outcome)> done);
     // local: at once (when at_least is applied); leader: only on the leader; linearizable: by
     // ReadIndex, on any member.
-    void query(ReadLevel level, Index at_least, Bytes query, Time deadline, Reply<QueryAnswer> done);
+    void query(ReadLevel level, Index at_least, Bytes query, Time deadline,
+               Reply<QueryAnswer> done);
 
-    void change_membership(std::variant<raft::AddMember, raft::RemoveMember, raft::SetVoteKind> change,
-                           Time deadline, Reply<EntryId> done);  // answers when committed
+    void change_membership(
+        std::variant<raft::AddMember, raft::RemoveMember, raft::SetVoteKind> change, Time deadline,
+        Reply<EntryId> done);  // answers when committed
     void transfer_leadership(MemberId to, Time deadline, Reply<Done> done);
     void campaign();
     // Appends the end-of-life entry; each member ends when it applies it, the leader last.

@@ -15,7 +15,11 @@ struct Registration {
     Epoch epoch;
     MemberId member;
     machine::MachineRef machine;
-    raft::Membership initial;  // when the member was created; the log and snapshots say what it is now
+    raft::Membership
+        initial;  // when the member was created; the log and snapshots say what it is now
+    // Not 0: the log had to be begun anew although this member may have promised entries up to here, so
+    // it must stay recovering until it holds them again.
+    Index recover_past;
     friend bool operator==(const Registration&, const Registration&) = default;
 };
 

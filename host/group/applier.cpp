@@ -1,0 +1,268 @@
+#include "host/group/applier.hpp"
+
+#include "host/base/check.hpp"
+#include "host/base/log.hpp"
+#include "host/group/command.hpp"
+#include "host/group/host_entry.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace quorate::group {
+namespace {
+
+Index index_of(const machine::Command& command) {
+    return command.id.index;
+}
+
+}  // namespace
+
+void Applier::begin(FoundState found) {
+    if (found.snapshot) base_ = found.snapshot->meta.last;
+    if (found.machine_error) return cannot_load(std::move(*found.machine_error));
+    take_over(std::move(found.machine));
+}
+
+void Applier::install(EntryId snapshot) {
+    base_ = snapshot;
+    last_fault_ = {};
+    load(snapshot);
+}
+
+void Applier::try_again() {
+    if (state_ != State::waiting_for_plugin && state_ != State::faulted) return;
+    last_fault_ = {};
+    load(base_);
+}
+
+void Applier::stop() {
+    state_ = State::ended;
+    ++load_;
+    drop_machine();
+}
+
+// ---- the machine ------------------------------------------------------------------------------
+
+void Applier::drop_machine() {
+    if (machine_) env_.listener.machine_leaves();
+    machine_.reset();
+}
+
+void Applier::load(EntryId snapshot) {
+    if (state_ == State::ended) return;
+    state_ = State::loading;
+    trouble_.reset();
+    drop_machine();
+    std::uint64_t load = ++load_;
+    env_.background.run<LoadedMachine>(
+        [source = env_.source, snapshot] { return load_machine(source, snapshot); },
+        [this, load](Result<LoadedMachine> result) {
+            if (load == load_) loaded(std::move(result));
+        });
+}
+
+void Applier::loaded(Result<LoadedMachine> result) {
+    if (!result.has_value()) return cannot_load(std::move(result.error()));
+    take_over(std::move(*result));
+    env_.listener.state_moved();
+    schedule();
+}
+
+void Applier::take_over(LoadedMachine loaded) {
+    state_ = State::running;
+    machine_ = std::move(loaded.machine);
+    applied_ = loaded.at;
+    highest_ = std::max(highest_, applied_.index);
+    commit_ = std::max(commit_, applied_.index);
+    time_ms_ = loaded.time_ms;
+    outcome_.start_from(loaded.outcome_hash);
+}
+
+void Applier::cannot_load(Error error) {
+    state_ = error.code == Errc::plugin_not_found ? State::waiting_for_plugin : State::faulted;
+    log::error("machine_not_loaded", to_string(error),
+               {{"group", env_.source.group.value()}, {"build", env_.source.ref.build}});
+    trouble_ = std::move(error);
+    env_.listener.applying_stopped();
+}
+
+// ---- entries ------------------------------------------------------------------------------------
+
+void Applier::commit_to(Index index) {
+    commit_ = std::max(commit_, index);
+    if (!scheduled_) run();
+}
+
+void Applier::schedule() {
+    if (scheduled_ || state_ != State::running || applied_.index >= commit_) return;
+    scheduled_ = true;
+    env_.scheduler.post([this] {
+        scheduled_ = false;
+        run();
+    });
+}
+
+// About one batch; the rest is posted, so that the shard's other groups get their turn.
+void Applier::run() {
+    std::uint64_t budget = limits_.batch_entries;
+    while (budget > 0 && state_ == State::running && !reading_ && applied_.index < commit_) {
+        Index from = applied_.index.next();
+        // What lies before a fault that was met is applied one by one.
+        std::uint64_t count = from <= last_fault_ ? 1 : budget;
+        Index to = std::min(commit_, from + (count - 1));
+        entries_.clear();
+        for (Index i = from; i <= to; i = i.next()) {
+            const raft::Entry* entry = find(i);
+            if (entry == nullptr) break;
+            entries_.push_back(entry);
+        }
+        if (entries_.empty()) return read_entries(from);
+        budget -= entries_.size();
+        apply_batch();
+    }
+    schedule();
+}
+
+const raft::Entry* Applier::find(Index index) const {
+    if (env_.cache.holds(index)) return &env_.cache.at(index);
+    if (read_.empty() || index < read_.front().id.index || index > read_.back().id.index) {
+        return nullptr;
+    }
+    return &read_[index - read_.front().id.index];
+}
+
+void Applier::read_entries(Index from) {
+    reading_ = true;
+    read_.clear();
+    auto done = [this, from](Result<std::vector<raft::Entry>> read) {
+        reading_ = false;
+        // A snapshot may have been installed meanwhile.
+        if (state_ != State::running || applied_.index.next() != from) return schedule();
+        if (!read.has_value()) return stop_at(from, within("reading the log", read.error()));
+        read_ = std::move(*read);
+        CHECK(!read_.empty() && read_.front().id.index == from, "a read of other entries");
+        schedule();
+    };
+    Index to = env_.cache.first() > from ? std::min(commit_, env_.cache.first().prev()) : commit_;
+    env_.log.read(env_.source.group, from, to, limits_.read_bytes, env_.scheduler.shard(),
+                  env_.scheduler.guard(storage::LogStore::ReadDone(std::move(done))));
+}
+
+// Takes the entry into the batch. False if it ends the batch: the one after it waits.
+bool Applier::collect(const raft::Entry& entry) {
+    if (entry.kind == raft::EntryKind::host) {
+        // It must not be skipped: other members act on it.
+        if (!parse_host_entry(entry.payload.view())) {
+            malformed_ = fail(Errc::format_unknown, "a host entry of a kind that this build lacks");
+        }
+        return false;
+    }
+    if (entry.kind != raft::EntryKind::command) return true;
+    std::optional<ParsedCommand> parsed = parse_command(entry.payload.view());
+    if (!parsed) {
+        malformed_ = fail(Errc::corrupt, "entry " + std::to_string(entry.id.index.value()) +
+                                             " does not hold a command of a known version");
+        return false;
+    }
+    std::int64_t before = commands_.empty() ? time_ms_ : commands_.back().time_ms;
+    machine::Command command;
+    command.id = entry.id;
+    command.time_ms = std::max(before, parsed->header.time_ms);
+    command.payload = parsed->command;
+    commands_.push_back(command);
+    return true;
+}
+
+// How many of entries_ make the batch: all, or up to a host entry, or up to a malformed one.
+std::size_t Applier::collect_batch() {
+    commands_.clear();
+    malformed_.reset();
+    std::size_t taken = 0;
+    for (const raft::Entry* entry : entries_) {
+        bool goes_on = collect(*entry);
+        if (malformed_) break;
+        ++taken;
+        if (!goes_on) break;
+    }
+    return taken;
+}
+
+std::optional<machine::Machine::Fault> Applier::call_machine() {
+    outcome_.begin(commands_);
+    if (commands_.empty()) return std::nullopt;
+    for (std::size_t i = 0; i < commands_.size(); ++i) {
+        if (env_.listener.wants_reply(commands_[i].id)) outcome_.want(i);
+    }
+    auto result = machine_->apply(commands_, outcome_);
+    if (result.has_value()) return std::nullopt;
+    machine::Machine::Fault fault = result.error();
+    // A fault that names no entry of the batch is taken to be the first one's.
+    if (std::ranges::find(commands_, fault.index, index_of) == commands_.end()) {
+        fault.index = commands_.front().id.index;
+    }
+    return fault;
+}
+
+void Applier::apply_batch() {
+    std::size_t taken = collect_batch();
+    std::optional<machine::Machine::Fault> fault = call_machine();
+    std::size_t done = commands_.size();
+    if (fault) {
+        auto at = std::ranges::find(commands_, fault->index, index_of);
+        done = static_cast<std::size_t>(at - commands_.begin());
+        while (taken > 0 && entries_[taken - 1]->id.index >= fault->index) --taken;
+    }
+    outcome_.end(done);
+    account(taken, done);
+    bool ends = taken > 0 && entries_[taken - 1]->kind == raft::EntryKind::host;
+    tell(taken);
+    if (state_ != State::running) return;
+    if (fault) return faulted(*fault);
+    if (malformed_) return stop_at(applied_.index.next(), std::move(*malformed_));
+    if (!ends) return;
+    state_ = State::ended;
+    env_.listener.end_of_life(applied_);
+}
+
+void Applier::account(std::size_t entries, std::size_t commands) {
+    if (entries > 0) applied_ = entries_[entries - 1]->id;
+    if (commands > 0) time_ms_ = commands_[commands - 1].time_ms;
+    commands_count_ += commands;
+    highest_ = std::max(highest_, applied_.index);
+}
+
+// The state is as the last of these entries left it before anybody hears of the first: whoever is
+// told may ask at once.
+void Applier::tell(std::size_t entries) {
+    std::size_t command = 0;
+    for (std::size_t i = 0; i < entries; ++i) {
+        const raft::Entry& entry = *entries_[i];
+        Bytes reply;
+        if (entry.kind == raft::EntryKind::command) reply = outcome_.take_reply(command++);
+        env_.listener.entry_applied(entry.id, reply);
+    }
+    env_.listener.state_moved();
+}
+
+// ---- faults -------------------------------------------------------------------------------------
+
+// The instance is unusable (a fault may have left it half changed). It is rebuilt once, applying
+// one entry at a time: a fault that then comes at no later entry is the machine's, not the moment's.
+void Applier::faulted(const machine::Machine::Fault& fault) {
+    if (fault.index <= last_fault_) return stop_at(fault.index, fault.error);
+    log::warning("machine_fault", to_string(fault.error),
+                 {{"group", env_.source.group.value()}, {"index", fault.index.value()}});
+    last_fault_ = fault.index;
+    load(base_);
+}
+
+void Applier::stop_at(Index index, Error error) {
+    state_ = State::faulted;
+    trouble_ = within("at entry " + std::to_string(index.value()), std::move(error));
+    log::error("machine_stopped", to_string(*trouble_),
+               {{"group", env_.source.group.value()}, {"index", index.value()}});
+    drop_machine();
+    env_.listener.applying_stopped();
+}
+
+}  // namespace quorate::group

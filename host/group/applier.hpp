@@ -1,0 +1,125 @@
+#pragma once
+
+#include "host/group/background.hpp"
+#include "host/group/entry_cache.hpp"
+#include "host/group/machine_loader.hpp"
+#include "host/group/outcome_collector.hpp"
+#include "host/group/status.hpp"
+#include "storage/log_store.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace quorate::group {
+
+// Told what applying did. Thread: the shard.
+class ApplyListener {
+ public:
+    virtual ~ApplyListener() = default;
+    // Each entry in order, of every kind; `reply` is empty unless wants_reply() said so.
+    virtual void entry_applied(EntryId entry, const Bytes& reply) = 0;
+    virtual bool wants_reply(EntryId entry) const = 0;
+    // A batch ended, or a machine was loaded: the state is at applied() now.
+    virtual void state_moved() = 0;
+    // The machine is about to be destroyed: no view of it may be opened, those open must end.
+    virtual void machine_leaves() = 0;
+    // Applying stopped until something changes: state() and trouble() say why.
+    virtual void applying_stopped() = 0;
+    virtual void end_of_life(EntryId entry) = 0;
+};
+
+// Hands committed entries to the machine, in order, in batches, and keeps the machine: loads it,
+// rebuilds it once after a fault, and stops for good (of this build) if the fault comes back.
+// Nothing of that touches consensus.
+//
+// Invariant: the machine's state is exactly that after entry applied().
+// Thread: the shard.
+class Applier {
+ public:
+    enum class State : std::uint8_t { loading, running, waiting_for_plugin, faulted, ended };
+    struct Limits {
+        std::uint32_t batch_entries;
+        std::uint64_t read_bytes = 1 << 20;  // of entries that are read back from the log store
+    };
+    struct Environment {
+        MemberScheduler& scheduler;
+        Background& background;
+        storage::LogStore& log;
+        const EntryCache& cache;
+        MachineSource source;
+        ApplyListener& listener;
+    };
+
+    Applier(Environment environment, Limits limits)
+        : env_(std::move(environment)), limits_(limits), outcome_(env_.source.group) {}
+
+    // What was found at the start; then entries may come. Pre: once, before commit_to().
+    void begin(FoundState found);
+    // Entries up to here are committed.
+    void commit_to(Index index);
+    // Replaces the state by that of a snapshot which is durable here; entries go on after it.
+    void install(EntryId snapshot);
+    // The newest snapshot that a rebuild may start from: durable, at or below applied().
+    void rebuild_from(EntryId snapshot) { base_ = snapshot; }
+    // A machine that could not be had, or failed, is tried once more.
+    void try_again();
+    // Applies nothing from now on and lets the machine go.
+    void stop();
+
+    State state() const { return state_; }
+    const std::optional<Error>& trouble() const { return trouble_; }
+    EntryId applied() const { return applied_; }
+    Index highest_applied() const { return highest_; }
+    std::int64_t time_ms() const { return time_ms_; }
+    std::uint64_t outcome_hash() const { return outcome_.hash(); }
+    std::uint64_t commands() const { return commands_count_; }
+    // Shared, because a view that is being saved keeps its machine alive.
+    const std::shared_ptr<machine::Machine>& machine() const { return machine_; }
+
+ private:
+    void load(EntryId snapshot);
+    void loaded(Result<LoadedMachine> result);
+    void take_over(LoadedMachine loaded);
+    void cannot_load(Error error);
+    void drop_machine();
+    void schedule();
+    void run();
+    const raft::Entry* find(Index index) const;
+    void read_entries(Index from);
+    std::size_t collect_batch();
+    bool collect(const raft::Entry& entry);
+    std::optional<machine::Machine::Fault> call_machine();
+    void apply_batch();
+    void stop_at(Index index, Error error);
+    void faulted(const machine::Machine::Fault& fault);
+    void account(std::size_t entries, std::size_t commands);
+    void tell(std::size_t entries);
+
+    Environment env_;
+    const Limits limits_;
+    State state_ = State::loading;
+    std::optional<Error> trouble_;
+    std::shared_ptr<machine::Machine> machine_;
+    EntryId base_;  // the snapshot that a rebuild starts from
+    EntryId applied_;
+    Index highest_;
+    Index commit_;
+    std::int64_t time_ms_ = 0;
+    OutcomeCollector outcome_;
+    std::uint64_t commands_count_ = 0;
+    Index last_fault_;        // 0: none; entries up to it are applied one by one
+    std::uint64_t load_ = 0;  // names the newest load: older ones are ignored when they end
+    bool scheduled_ = false;
+    bool reading_ = false;
+
+    std::vector<raft::Entry> read_;  // from the log store, consecutive
+
+    // The batch at hand; members so that their memory is used again.
+    std::vector<const raft::Entry*> entries_;
+    std::vector<machine::Command> commands_;
+    std::optional<Error> malformed_;  // the entry after the batch cannot be applied
+};
+
+}  // namespace quorate::group

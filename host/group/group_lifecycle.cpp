@@ -1,0 +1,264 @@
+#include "host/base/check.hpp"
+#include "host/base/log.hpp"
+#include "host/group/group_impl.hpp"
+
+#include <algorithm>
+#include <utility>
+
+// How a member begins, hands over, ends, and is fenced.
+namespace quorate::group {
+namespace {
+
+constexpr Duration max_hand_over_delay = 60s;
+// A deleted group's leader waits this many election timeouts for its followers to learn of the end.
+constexpr int farewell_timeouts = 5;
+// How many election timeouts a command may still settle in after its leader lost leadership.
+constexpr int linger_timeouts = 3;
+
+}  // namespace
+
+Group::Impl::Impl(Environment environment, GroupOptions options, Registration registration,
+                  std::optional<storage::RecoveredLog> recovered)
+    : env_(std::move(environment)),
+      options_(options),
+      registration_(std::move(registration)),
+      recovered_(std::move(recovered)),
+      scheduler_(env_.scheduler, [this](const std::exception& e) { fence(e); }),
+      deadlines_(scheduler_),
+      background_(scheduler_),
+      cache_(Index(1)),
+      applier_(
+          {scheduler_, background_, env_.log, cache_,
+           MachineSource{env_.machines, env_.snapshots, registration_.machine, registration_.group},
+           *this},
+          {options_.apply_batch}),
+      submissions_(scheduler_, deadlines_, linger_timeouts * options_.raft.election_timeout),
+      queries_(*this, scheduler_, deadlines_, options_.raft),
+      changes_(*this, deadlines_),
+      taker_({*this, background_, env_.snapshots, env_.log, applier_, options_, registration_,
+              env_.host}),
+      fetcher_({*this, background_, scheduler_, deadlines_, env_.snapshots, env_.links, taker_,
+                options_, registration_}),
+      sender_({background_, scheduler_, deadlines_, env_.snapshots, env_.links, options_,
+               registration_}) {
+    remember_hosts(registration_.initial);
+}
+
+Group::Impl::~Impl() {
+    if (tick_timer_ != 0) scheduler_.cancel(tick_timer_);
+    if (attached_) env_.log.detach(registration_.group);
+}
+
+// ---- start --------------------------------------------------------------------------------------
+
+void Group::Impl::start() {
+    CHECK(phase_ == Phase::created, "a member is started once");
+    phase_ = Phase::starting;
+    background_.run<FoundState>(
+        [source = MachineSource{env_.machines, env_.snapshots, registration_.machine,
+                                registration_.group}]() -> Result<FoundState> {
+            return find_state(source);
+        },
+        [this](Result<FoundState> state) {
+            if (phase_ != Phase::starting) return;
+            if (state.has_value()) return found(std::move(*state));
+            FoundState nothing;
+            nothing.machine_error = state.error();
+            nothing.unreadable.push_back(state.error());
+            found(std::move(nothing));
+        });
+}
+
+void Group::Impl::found(FoundState state) {
+    for (const Error& error : state.unreadable) {
+        log::error("snapshot_unreadable", to_string(error),
+                   {{"group", registration_.group.value()}});
+    }
+    std::optional<storage::SnapshotMeta> meta;
+    if (state.snapshot) meta = state.snapshot->meta;
+    Recovery recovery = plan_recovery(registration_, std::move(recovered_), meta);
+    if (!recovery.damage.empty()) {
+        log::error("log_damaged", recovery.damage, {{"group", registration_.group.value()}});
+    }
+    if (recovery.forgets) return remember_damage(std::move(recovery), std::move(state));
+    begin(std::move(recovery), std::move(state));
+}
+
+void Group::Impl::remember_damage(Recovery recovery, FoundState state) {
+    registration_.recover_past = recovery.initial.recover_past;
+    struct Kept {
+        Recovery recovery;
+        FoundState state;
+    };
+    auto kept = std::make_shared<Kept>(Kept{std::move(recovery), std::move(state)});
+    auto done = [this, kept](const Result<void>& updated) {
+        if (phase_ != Phase::starting) return;
+        // Nothing was promised yet and nothing is: the member stays as it is until a restart.
+        if (!updated.has_value()) return silence(updated.error());
+        begin(std::move(kept->recovery), std::move(kept->state));
+    };
+    env_.log.update_registration(registration_.group, encode(registration_), env_.scheduler,
+                                 scheduler_.guard(std::function<void(Result<void>)>(done)));
+}
+
+void Group::Impl::begin(Recovery recovery, FoundState state) {
+    raft::Initial& initial = recovery.initial;
+    remember_hosts(initial.membership);
+    for (const raft::Entry& entry : initial.memberships) {
+        if (auto membership = raft::decode_membership(entry.payload.view())) {
+            remember_hosts(*membership);
+        }
+    }
+    Index last = initial.last;
+    was_recovering_ = initial.recovering;
+    cache_ = EntryCache(last.next());
+    durable_ = last;
+    told_time_ = scheduler_.now();
+    core_ = std::make_unique<raft::Core>(options_.raft, std::move(initial), scheduler_.random(),
+                                         told_time_);
+    env_.log.attach(registration_.group, env_.scheduler, *this);
+    attached_ = true;
+    if (recovery.reset) {
+        raft::Store reset;
+        reset.reset = recovery.reset;
+        env_.log.write(registration_.group, std::move(reset));
+    }
+    phase_ = Phase::running;
+    applier_.begin(std::move(state));
+    step(raft::CacheTrimmed{last.next()});
+    state_moved();
+    arm_tick();
+}
+
+// ---- a leader that cannot apply -------------------------------------------------------------------
+
+// It holds up every command of the group: another member should lead. If all are like it, leadership
+// must not go round in circles, so each time it waits longer.
+void Group::Impl::hand_over_soon() {
+    if (hand_over_pending_ || !leads()) return;
+    hand_over_pending_ = true;
+    deadlines_.add(scheduler_.now() + hand_over_delay_, [this] { hand_over(); });
+    hand_over_delay_ = std::clamp<Duration>(2 * hand_over_delay_, options_.raft.election_timeout,
+                                            max_hand_over_delay);
+}
+
+void Group::Impl::hand_over() {
+    hand_over_pending_ = false;
+    if (!leads() || machine().has_value() || machine_is_coming()) return;
+    log::warning("leader_cannot_apply", "the leader cannot apply and hands leadership over",
+                 {{"group", registration_.group.value()}});
+    changes_.transfer({}, scheduler_.now() + 2 * options_.raft.election_timeout,
+                      [this](const Result<Done>&) {
+                          if (!machine().has_value()) hand_over_soon();
+                      });
+}
+
+void Group::Impl::settle_recovery() {
+    if (!was_recovering_ || core_->recovering()) return;
+    was_recovering_ = false;
+    log::info("member_repaired", "the member holds again all that it may have promised",
+              {{"group", registration_.group.value()}});
+    env_.log.repaired(registration_.group);
+    if (registration_.recover_past == Index{}) return;
+    registration_.recover_past = {};
+    env_.log.update_registration(registration_.group, encode(registration_), env_.scheduler,
+                                 [](const Result<void>&) {});
+}
+
+// ---- the end --------------------------------------------------------------------------------------
+
+void Group::Impl::end_of_life(EntryId entry) {
+    submissions_.ended(entry.index, fail(Errc::no_such_group, "the group was deleted"));
+    queries_.fail_all(fail(Errc::no_such_group, "the group was deleted"));
+    Time give_up = scheduler_.now() + farewell_timeouts * options_.raft.election_timeout;
+    if (leads()) return await_followers(entry.index, give_up, 2);
+    leave("the group was deleted");
+}
+
+// The leader goes last: a follower that never learns of the commit would stay for ever. Those that
+// hold the entry learn of it with the next heartbeats.
+void Group::Impl::await_followers(Index entry, Time give_up, int rounds_left) {
+    auto peers = core_->peers();
+    bool all =
+        std::ranges::all_of(peers, [entry](const auto& peer) { return peer.match >= entry; });
+    if (all) --rounds_left;
+    if (!leads() || scheduler_.now() >= give_up || rounds_left < 0 || peers.empty()) {
+        return leave("the group was deleted");
+    }
+    deadlines_.add(
+        scheduler_.now() + options_.raft.heartbeat_interval,
+        [this, entry, give_up, rounds_left] { await_followers(entry, give_up, rounds_left); });
+}
+
+void Group::Impl::leave(const char* why) {
+    if (std::exchange(left_, true)) return;
+    log::info("member_ended", why, {{"group", registration_.group.value()}});
+    trouble_ = why;
+    scheduler_.post([this] { env_.observer.ended(registration_.group); });
+}
+
+void Group::Impl::stop(bool hand_over, std::function<void()> done) {
+    stop_done_ = std::move(done);
+    bool others = core_ && std::ranges::any_of(core_->membership().members, [this](const auto& m) {
+                      return m.kind == raft::VoteKind::voter && m.id != registration_.member;
+                  });
+    if (!hand_over || phase_ != Phase::running || !leads() || !others) return finish_stop();
+    phase_ = Phase::stopping;
+    Time limit = scheduler_.now() + options_.raft.election_timeout;
+    deadlines_.add(limit, [this] { finish_stop(); });
+    changes_.transfer({}, limit + 1s, [this](const Result<Done>& transferred) {
+        if (!transferred.has_value()) return finish_stop();
+        handed_over_ = true;
+        check_hand_over();
+    });
+}
+
+// What was on its way when leadership went may still settle here, under the new leader.
+void Group::Impl::check_hand_over() {
+    if (phase_ == Phase::stopping && handed_over_ && submissions_.count() == 0) {
+        scheduler_.post([this] {
+            if (phase_ == Phase::stopping) finish_stop();
+        });
+    }
+}
+
+void Group::Impl::finish_stop() {
+    if (phase_ != Phase::fenced) {
+        silence(fail(Errc::member_stopped, "the member was stopped"));
+    }
+    // The caller may destroy the member in it: nothing of the member runs after it.
+    background_.when_idle([this] {
+        if (stop_done_) env_.scheduler.post(std::exchange(stop_done_, nullptr));
+    });
+}
+
+void Group::Impl::fence(const std::exception& broken) {
+    if (phase_ == Phase::fenced || phase_ == Phase::stopped) return;
+    log::error("member_fenced", broken.what(),
+               {{"group", registration_.group.value()}, {"member", registration_.member.value()}});
+    bool stopping = phase_ == Phase::stopping;
+    phase_ = Phase::fenced;
+    trouble_ = broken.what();
+    silence(fail(Errc::member_fenced, std::string("the member is fenced: ") + broken.what()));
+    if (!told_leader_.empty()) env_.observer.leader_changed(registration_.group, {});
+    if (stopping) finish_stop();
+}
+
+// Nothing is sent, stored or applied from here on; whatever waits is answered.
+void Group::Impl::silence(const Error& why) {
+    if (phase_ != Phase::fenced) phase_ = Phase::stopped;
+    if (trouble_.empty()) trouble_ = why.what;
+    HostName leader = leader_host();
+    if (std::exchange(attached_, false)) env_.log.detach(registration_.group);
+    scheduler_.cancel(std::exchange(tick_timer_, 0));
+    applier_.stop();
+    fetcher_.stop();
+    sender_.stop();
+    taker_.stop(why);
+    submissions_.fail_all(why, leader);
+    queries_.fail_all(why);
+    changes_.fail_all(why);
+    deadlines_.clear();
+}
+
+}  // namespace quorate::group

@@ -1,0 +1,198 @@
+#include "host/group/submissions.hpp"
+
+#include "host/base/check.hpp"
+
+#include <utility>
+
+namespace quorate::group {
+
+void Submissions::add(Bytes payload, Time deadline, Reply done) {
+    if (free_.empty()) {
+        free_.push_back(static_cast<std::uint32_t>(slots_.size()));
+        slots_.emplace_back();
+    }
+    std::uint32_t index = free_.back();
+    free_.pop_back();
+    Slot& slot = slots_[index];
+    Ticket ticket{index, slot.generation};
+    slot.used = true;
+    slot.proposed = false;
+    slot.bytes = payload.size();
+    slot.done = std::move(done);
+    slot.deadline = deadlines_.add(deadline, [this, ticket] { expire(ticket); });
+    ++in_use_;
+    bytes_ += payload.size();
+    queued_.push_back({ticket, std::move(payload)});
+}
+
+Submissions::Slot* Submissions::find(Ticket ticket) {
+    Slot& slot = slots_[ticket.slot];
+    return slot.used && slot.generation == ticket.generation ? &slot : nullptr;
+}
+
+void Submissions::answer(Ticket ticket, Outcome outcome) {
+    Slot* slot = find(ticket);
+    if (slot == nullptr) return;
+    if (slot->deadline) deadlines_.remove(*slot->deadline);
+    Reply done = std::move(slot->done);
+    slot->done = nullptr;
+    slot->used = false;
+    ++slot->generation;
+    --in_use_;
+    bytes_ -= slot->bytes;
+    free_.push_back(ticket.slot);
+    done(std::move(outcome));
+}
+
+void Submissions::expire(Ticket ticket) {
+    Slot* slot = find(ticket);
+    if (slot == nullptr) return;
+    slot->deadline.reset();  // it is what ran
+    if (slot->proposed) {
+        return answer(ticket, Unknown{fail(Errc::deadline_exceeded,
+                                           "the command was appended to the log but not applied by "
+                                           "its deadline; it may still be")});
+    }
+    answer(ticket, NotApplied{fail(Errc::deadline_exceeded,
+                                   "the command's deadline passed before it was appended"),
+                              {}});
+}
+
+std::optional<raft::Propose> Submissions::take_batch(std::uint64_t id) {
+    raft::Propose propose{id, {}};
+    std::vector<Ticket> tickets;
+    for (Queued& queued : std::exchange(queued_, {})) {
+        Slot* slot = find(queued.ticket);
+        if (slot == nullptr) continue;
+        slot->proposed = true;
+        tickets.push_back(queued.ticket);
+        propose.batch.push_back({raft::EntryKind::command, std::move(queued.payload)});
+    }
+    if (tickets.empty()) return std::nullopt;
+    batches_.emplace(id, std::move(tickets));
+    return propose;
+}
+
+void Submissions::appended(const raft::Proposed& proposed) {
+    auto batch = batches_.extract(proposed.id);
+    if (batch.empty()) return;
+    EntryId entry = proposed.first;
+    CHECK(appended_.empty() || appended_.back().entry.index < entry.index,
+          "a leader appended below its own last entry");
+    for (Ticket ticket : batch.mapped()) {
+        appended_.push_back({entry, ticket});
+        entry.index = entry.index.next();
+    }
+}
+
+void Submissions::refused(std::uint64_t id, const NotApplied& why) {
+    auto batch = batches_.extract(id);
+    if (batch.empty()) return;
+    for (Ticket ticket : batch.mapped()) answer(ticket, why);
+}
+
+bool Submissions::wants(EntryId entry) const {
+    if (!orphans_.empty() && orphans_.begin()->first <= entry.index) return true;
+    return !appended_.empty() && appended_.front().entry.index <= entry.index &&
+           entry.index <= appended_.back().entry.index;
+}
+
+void Submissions::applied(EntryId entry, const Bytes& reply) {
+    while (!appended_.empty() && appended_.front().entry.index <= entry.index) {
+        Appended front = appended_.front();
+        appended_.pop_front();
+        settle(front.ticket, front.entry, entry, reply);
+    }
+    if (!orphans_.empty()) settle_orphans(entry, reply);
+}
+
+void Submissions::settle(Ticket ticket, EntryId entry, EntryId at, const Bytes& reply) {
+    if (entry == at) return answer(ticket, Applied{entry, reply});
+    CHECK(entry.index == at.index, "an entry was applied unseen");
+    answer(ticket, NotApplied{fail(Errc::leadership_lost,
+                                   "the leader changed and another entry was committed in the "
+                                   "command's place: it was not applied"),
+                              {}});
+}
+
+void Submissions::settle_orphans(EntryId entry, const Bytes& reply) {
+    while (!orphans_.empty() && orphans_.begin()->first <= entry.index) {
+        Orphan orphan = orphans_.begin()->second;
+        orphans_.erase(orphans_.begin());
+        settle(orphan.ticket, orphan.entry, entry, reply);
+    }
+}
+
+void Submissions::leadership_lost() {
+    if (appended_.empty()) return;
+    Time until = scheduler_.now() + linger_;
+    for (const Appended& appended : std::exchange(appended_, {})) {
+        if (find(appended.ticket) == nullptr) continue;
+        orphans_.emplace(appended.entry.index, Orphan{appended.entry, appended.ticket, until});
+    }
+    deadlines_.add(until, [this] { expire_orphans(); });
+}
+
+void Submissions::expire_orphans() {
+    Time now = scheduler_.now();
+    std::vector<Ticket> due;
+    for (auto at = orphans_.begin(); at != orphans_.end();) {
+        if (at->second.until > now) {
+            ++at;
+            continue;
+        }
+        due.push_back(at->second.ticket);
+        at = orphans_.erase(at);
+    }
+    for (Ticket ticket : due) {
+        answer(ticket, Unknown{fail(Errc::leadership_lost,
+                                    "the leader changed while the command was under way: whether "
+                                    "it was or will be applied is unknown")});
+    }
+}
+
+void Submissions::skipped(Index up_to) {
+    std::vector<Ticket> passed;
+    while (!appended_.empty() && appended_.front().entry.index <= up_to) {
+        passed.push_back(appended_.front().ticket);
+        appended_.pop_front();
+    }
+    auto end = orphans_.upper_bound(up_to);
+    for (auto at = orphans_.begin(); at != end; ++at) passed.push_back(at->second.ticket);
+    orphans_.erase(orphans_.begin(), end);
+    for (Ticket ticket : passed) {
+        answer(ticket, Unknown{fail(Errc::leadership_lost,
+                                    "the member took over a snapshot while the command was under "
+                                    "way: whether it was applied is unknown")});
+    }
+}
+
+void Submissions::ended(Index from, const Error& why) {
+    std::vector<Ticket> after;
+    while (!appended_.empty() && appended_.back().entry.index > from) {
+        after.push_back(appended_.back().ticket);
+        appended_.pop_back();
+    }
+    auto begin = orphans_.upper_bound(from);
+    for (auto at = begin; at != orphans_.end(); ++at) after.push_back(at->second.ticket);
+    orphans_.erase(begin, orphans_.end());
+    for (Ticket ticket : after) answer(ticket, NotApplied{why, {}});
+}
+
+void Submissions::fail_all(const Error& why, const std::string& leader) {
+    queued_.clear();
+    batches_.clear();
+    appended_.clear();
+    orphans_.clear();
+    for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+        if (!slots_[i].used) continue;
+        Ticket ticket{i, slots_[i].generation};
+        if (slots_[i].proposed) {
+            answer(ticket, Unknown{why});
+        } else {
+            answer(ticket, NotApplied{why, leader});
+        }
+    }
+}
+
+}  // namespace quorate::group
