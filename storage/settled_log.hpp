@@ -1,0 +1,67 @@
+#pragma once
+
+#include "host/base/result.hpp"
+#include "storage/wal_image.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace quorate::storage {
+
+// How far the write-ahead log has settled.
+struct SettledMark {
+    std::uint64_t file = 0;   // all files up to this sequence number; 0: none
+    std::uint64_t batch = 0;  // the last batch in them
+    friend bool operator==(const SettledMark&, const SettledMark&) = default;
+};
+
+struct SettledState {
+    SettledMark mark;
+    Images images;  // as of the end of mark.file
+};
+
+// Where entries go when their file is full: found again by (group, index). Also holds the groups'
+// images as of the last file settled.
+//
+// Nothing is durable until checkpoint() returns; a crash falls back to the checkpoint before, whole.
+// Every error is Errc::io or corrupt and final: the process stops and recovers.
+//
+// Thread: one that writes (everything but read) and one that reads.
+class SettledLog {
+ public:
+    virtual ~SettledLog() = default;
+
+    // What the last checkpoint holds.
+    virtual Result<SettledState> load() = 0;
+
+    virtual Result<void> put(GroupId group, const raft::Entry& entry) = 0;
+    // Entries [from, to].
+    virtual Result<void> remove(GroupId group, Index from, Index to) = 0;
+    virtual Result<void> put_image(GroupId group, const GroupImage& image) = 0;
+    // The group's image and all of its entries.
+    virtual Result<void> erase(GroupId group) = 0;
+    virtual Result<void> checkpoint(SettledMark mark) = 0;
+
+    // Entries [from, to], as many as fit max_bytes but at least one, and none after a gap.
+    // Errc::not_found if `from` is not there.
+    virtual Result<std::vector<raft::Entry>> read(GroupId group, Index from, Index to,
+                                                  std::uint64_t max_bytes) = 0;
+};
+
+// The place that holds a settled log. Thread: one, while the store opens.
+class SettledHome {
+ public:
+    virtual ~SettledHome() = default;
+    virtual Result<bool> exists() = 0;
+    // A new, empty one: there whole, or not at all.
+    virtual Result<std::unique_ptr<SettledLog>> create() = 0;
+    // The one that exists, with every checksum verified. Errc::corrupt says what is wrong with it;
+    // nothing of it is open then.
+    virtual Result<std::unique_ptr<SettledLog>> open() = 0;
+    // Renames it out of the way, durably; returns where to.
+    virtual Result<std::string> set_aside() = 0;
+};
+
+}  // namespace quorate::storage

@@ -1,0 +1,139 @@
+#include "storage/settled_settler.hpp"
+
+#include "storage/settled_copy.hpp"
+#include "storage/wal_scan.hpp"
+
+#include <algorithm>
+
+namespace quorate::storage {
+
+Result<SettledMark> Settler::run(const Job& job) {
+    for (std::uint64_t file : job.files) TRY_VOID(settle_file(file, job));
+    TRY_VOID(release(job));
+    TRY_VOID(put_images());
+    // The copy first: a checkpoint that exists has a copy that is as new.
+    TRY_VOID(write_settled_copy(files_, copy_, state_.mark, state_.images));
+    TRY_VOID(settled_.checkpoint(state_.mark));
+    return state_.mark;
+}
+
+Result<void> Settler::settle_file(std::uint64_t file, const Job& job) {
+    std::string path = directory_ + "/" + wal_name(file);
+    TRY(std::string content, read_whole(files_, path));
+    auto owner = std::make_shared<const std::string>(std::move(content));
+    WalScan scan(as_bytes(*owner), file);
+    while (auto record = scan.next()) {
+        if (!record->intact) {
+            return fail(Errc::corrupt, path + ": the record at offset " +
+                                           std::to_string(record->offset) +
+                                           " has changed since it was written");
+        }
+        state_.mark.batch = std::max(state_.mark.batch, record->header->batch);
+        TRY_VOID(apply(*record, owner, job));
+    }
+    if (!scan.sealed()) {
+        return fail(Errc::corrupt, path + ": ends at offset " + std::to_string(scan.position()) +
+                                       " without its last record");
+    }
+    state_.mark.file = file;
+    return {};
+}
+
+Result<void> Settler::apply(const ScannedRecord& record, const std::shared_ptr<const void>& owner,
+                            const Job& job) {
+    const RecordHeader& header = *record.header;
+    if (!header.group) return {};
+    auto found = state_.images.find(header.group);
+    if (header.kind == RecordKind::erase) {
+        if (found == state_.images.end()) return {};  // the second copy
+        state_.images.erase(found);
+        dirty_.erase(header.group);
+        return settled_.erase(header.group);
+    }
+    if (found == state_.images.end()) {
+        found = state_.images.emplace(header.group, GroupImage()).first;
+    }
+    GroupImage& image = found->second;
+    image.chain = record.link;
+    dirty_.insert(header.group);
+    switch (header.kind) {
+        case RecordKind::entry:
+            return apply_entry(header.group, image, record, owner, job);
+        case RecordKind::create:
+        case RecordKind::registration:
+            image.registration = Bytes::copy_of(record.payload);
+            break;
+        case RecordKind::hard_state:
+            image.hard = {header.term, MemberId(header.index.value())};
+            break;
+        case RecordKind::repaired:
+            image.damage.reset();
+            break;
+        default:
+            return apply_to_log(header.group, image, record);
+    }
+    return {};
+}
+
+Result<void> Settler::apply_entry(GroupId group, GroupImage& image, const ScannedRecord& record,
+                                  const std::shared_ptr<const void>& owner, const Job& job) {
+    const RecordHeader& header = *record.header;
+    if (header.index != image.last.next()) {
+        return fail(Errc::corrupt, "entry " + std::to_string(header.index.value()) +
+                                       " in the log follows entry " +
+                                       std::to_string(image.last.value()));
+    }
+    raft::Entry entry{.id = {header.term, header.index},
+                      .kind = static_cast<raft::EntryKind>(header.detail),
+                      .payload = Bytes(owner, record.payload)};
+    image.append(entry.id, entry.kind);
+    auto released = job.released.find(group);
+    if (released != job.released.end() && header.index <= released->second) return {};
+    return settled_.put(group, entry);
+}
+
+Result<void> Settler::apply_to_log(GroupId group, GroupImage& image, const ScannedRecord& record) {
+    const RecordHeader& header = *record.header;
+    Index first = image.base.index.next();
+    switch (header.kind) {
+        case RecordKind::truncate:
+            if (header.index > image.last) return {};
+            first = std::max(first, header.index);
+            TRY_VOID(settled_.remove(group, first, image.last));
+            image.truncate_from(header.index);
+            return {};
+        case RecordKind::reset:
+            if (first <= image.last) TRY_VOID(settled_.remove(group, first, image.last));
+            image.reset({header.term, header.index});
+            return {};
+        case RecordKind::release:
+            image.release(header.index);
+            if (first <= image.base.index) {
+                TRY_VOID(settled_.remove(group, first, image.base.index));
+            }
+            return {};
+        default:
+            return {};
+    }
+}
+
+Result<void> Settler::release(const Job& job) {
+    for (const auto& [group, index] : job.released) {
+        auto found = state_.images.find(group);
+        if (found == state_.images.end()) continue;
+        Index first = found->second.base.index.next();
+        found->second.release(index);
+        if (found->second.base.index < first) continue;
+        TRY_VOID(settled_.remove(group, first, found->second.base.index));
+        dirty_.insert(group);
+    }
+    return {};
+}
+
+Result<void> Settler::put_images() {
+    for (GroupId group : dirty_) TRY_VOID(settled_.put_image(group, state_.images.at(group)));
+    dirty_.clear();
+    return {};
+}
+
+}  // namespace quorate::storage

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "storage/files.hpp"
+#include "storage/settled_log.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace quorate::storage {
+
+struct ScannedRecord;
+
+// Moves full log files into the settled log, by reading them again: what was acknowledged is
+// checked once more on the way. Thread: one, the settling thread.
+class Settler {
+ public:
+    struct Job {
+        std::vector<std::uint64_t> files;  // full ones, consecutive, following those settled before
+        // How far each group is released by now; what lies below never gets there.
+        std::unordered_map<GroupId, Index> released;
+    };
+
+    // `directory` holds the log files; `copy` is the path of the second copy.
+    Settler(Files& files, std::string directory, std::string copy, SettledLog& settled,
+            SettledState state)
+        : files_(files),
+          directory_(std::move(directory)),
+          copy_(std::move(copy)),
+          settled_(settled),
+          state_(std::move(state)) {}
+
+    // Durable when it returns: the files may be used again. Errors are final.
+    Result<SettledMark> run(const Job& job);
+
+ private:
+    Result<void> settle_file(std::uint64_t file, const Job& job);
+    Result<void> apply(const ScannedRecord& record, const std::shared_ptr<const void>& owner,
+                       const Job& job);
+    Result<void> apply_entry(GroupId group, GroupImage& image, const ScannedRecord& record,
+                             const std::shared_ptr<const void>& owner, const Job& job);
+    Result<void> apply_to_log(GroupId group, GroupImage& image, const ScannedRecord& record);
+    Result<void> release(const Job& job);
+    Result<void> put_images();
+
+    Files& files_;
+    const std::string directory_;
+    const std::string copy_;
+    SettledLog& settled_;
+    SettledState state_;
+    std::unordered_set<GroupId> dirty_;  // images that the settled log does not have yet
+};
+
+}  // namespace quorate::storage

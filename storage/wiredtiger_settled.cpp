@@ -1,0 +1,320 @@
+#include "storage/wiredtiger_settled.hpp"
+
+#include "storage/wal_bytes.hpp"
+#include "storage/wiredtiger_connection.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <fcntl.h>
+#include <filesystem>
+#include <system_error>
+#include <unistd.h>
+
+namespace quorate::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* entries_uri = "file:entries.wt";
+constexpr const char* groups_uri = "file:groups.wt";
+constexpr const char* entries_config =
+    "key_format=QQ,value_format=QBu,leaf_page_max=32KB,memory_page_max=4MB";
+constexpr const char* groups_config = "key_format=Q,value_format=u";
+constexpr std::uint64_t mark_key = 0;  // no group has this id
+
+// One thread's cursors on the two tables.
+class Tables {
+ public:
+    static Result<Tables> open(WiredTigerConnection& connection) {
+        Tables tables;
+        TRY(tables.session, connection.session());
+        TRY(tables.entries, tables.cursor(entries_uri));
+        TRY(tables.range_end, tables.cursor(entries_uri));
+        TRY(tables.groups, tables.cursor(groups_uri));
+        return tables;
+    }
+
+    Result<WT_CURSOR*> cursor(const char* uri) const {
+        WT_CURSOR* opened = nullptr;
+        int code = session->open_cursor(session, uri, nullptr, nullptr, &opened);
+        if (code != 0) return wiredtiger_error(std::string("open a cursor on ") + uri, code);
+        return opened;
+    }
+
+    WT_SESSION* session = nullptr;
+    WT_CURSOR* entries = nullptr;
+    WT_CURSOR* range_end = nullptr;
+    WT_CURSOR* groups = nullptr;
+};
+
+ByteView view_of(const WT_ITEM& item) {
+    return {static_cast<const std::byte*>(item.data), item.size};
+}
+
+WT_ITEM item_of(ByteView bytes) {
+    WT_ITEM item{};
+    item.data = bytes.data();
+    item.size = bytes.size();
+    return item;
+}
+
+class WiredTigerSettledLog final : public SettledLog {
+ public:
+    static Result<std::unique_ptr<SettledLog>> open(
+        std::unique_ptr<WiredTigerConnection> connection) {
+        TRY(Tables writing, Tables::open(*connection));
+        TRY(Tables reading, Tables::open(*connection));
+        return std::unique_ptr<SettledLog>(
+            new WiredTigerSettledLog(std::move(connection), writing, reading));
+    }
+
+    Result<SettledState> load() override;
+    Result<void> put(GroupId group, const raft::Entry& entry) override;
+    Result<void> remove(GroupId group, Index from, Index to) override;
+    Result<void> put_image(GroupId group, const GroupImage& image) override;
+    Result<void> erase(GroupId group) override;
+    Result<void> checkpoint(SettledMark mark) override;
+    Result<std::vector<raft::Entry>> read(GroupId group, Index from, Index to,
+                                          std::uint64_t max_bytes) override;
+
+ private:
+    WiredTigerSettledLog(std::unique_ptr<WiredTigerConnection> connection, Tables writing,
+                         Tables reading)
+        : connection_(std::move(connection)), writing_(writing), reading_(reading) {}
+
+    Result<void> put_value(std::uint64_t key, const std::string& value);
+    Result<raft::Entry> entry_at_cursor(Index index) const;
+
+    std::unique_ptr<WiredTigerConnection> connection_;
+    Tables writing_;
+    Tables reading_;
+};
+
+Result<SettledState> WiredTigerSettledLog::load() {
+    SettledState state;
+    WT_CURSOR* cursor = writing_.groups;
+    TRY_VOID(check(cursor->reset(cursor), "begin reading the groups"));
+    int code = 0;
+    while ((code = cursor->next(cursor)) == 0) {
+        std::uint64_t key = 0;
+        WT_ITEM item{};
+        TRY_VOID(check(cursor->get_key(cursor, &key), "read a group's id"));
+        TRY_VOID(check(cursor->get_value(cursor, &item), "read a group's image"));
+        if (key == mark_key) {
+            ByteReader in(view_of(item));
+            state.mark.file = in.get<std::uint64_t>();
+            state.mark.batch = in.get<std::uint64_t>();
+            if (!in.at_end()) return fail(Errc::corrupt, "the settled log's mark does not decode");
+            continue;
+        }
+        auto image = decode_image(view_of(item));
+        if (!image) {
+            return fail(Errc::corrupt, "the settled log's record of group " + std::to_string(key) +
+                                           " does not decode");
+        }
+        state.images.emplace(GroupId(key), std::move(*image));
+    }
+    if (code != WT_NOTFOUND) return wiredtiger_error("read the groups", code);
+    return state;
+}
+
+Result<void> WiredTigerSettledLog::put(GroupId group, const raft::Entry& entry) {
+    WT_CURSOR* cursor = writing_.entries;
+    WT_ITEM item = item_of(entry.payload.view());
+    cursor->set_key(cursor, group.value(), entry.id.index.value());
+    cursor->set_value(cursor, entry.id.term.value(), static_cast<std::uint8_t>(entry.kind), &item);
+    return check(cursor->insert(cursor), "put an entry");
+}
+
+Result<void> WiredTigerSettledLog::remove(GroupId group, Index from, Index to) {
+    if (to < from) return {};
+    WT_CURSOR* first = writing_.entries;
+    WT_CURSOR* last = writing_.range_end;
+    first->set_key(first, group.value(), from.value());
+    last->set_key(last, group.value(), to.value());
+    int code = writing_.session->truncate(writing_.session, nullptr, first, last, nullptr);
+    first->reset(first);
+    last->reset(last);
+    return code == WT_NOTFOUND ? Result<void>() : check(code, "remove entries");
+}
+
+Result<void> WiredTigerSettledLog::put_value(std::uint64_t key, const std::string& value) {
+    WT_CURSOR* cursor = writing_.groups;
+    WT_ITEM item = item_of(as_bytes(value));
+    cursor->set_key(cursor, key);
+    cursor->set_value(cursor, &item);
+    return check(cursor->insert(cursor), "put a group's image");
+}
+
+Result<void> WiredTigerSettledLog::put_image(GroupId group, const GroupImage& image) {
+    return put_value(group.value(), encode(image));
+}
+
+Result<void> WiredTigerSettledLog::erase(GroupId group) {
+    TRY_VOID(remove(group, Index(), Index(~std::uint64_t{0})));
+    WT_CURSOR* cursor = writing_.groups;
+    cursor->set_key(cursor, group.value());
+    int code = cursor->remove(cursor);
+    return code == WT_NOTFOUND ? Result<void>() : check(code, "remove a group");
+}
+
+Result<void> WiredTigerSettledLog::checkpoint(SettledMark mark) {
+    ByteWriter out;
+    out.put(mark.file);
+    out.put(mark.batch);
+    TRY_VOID(put_value(mark_key, out.text()));
+    return check(writing_.session->checkpoint(writing_.session, nullptr), "make a checkpoint");
+}
+
+Result<raft::Entry> WiredTigerSettledLog::entry_at_cursor(Index index) const {
+    std::uint64_t term = 0;
+    std::uint8_t kind = 0;
+    WT_ITEM item{};
+    WT_CURSOR* cursor = reading_.entries;
+    TRY_VOID(check(cursor->get_value(cursor, &term, &kind, &item), "read an entry"));
+    return raft::Entry{.id = {Term(term), index},
+                       .kind = static_cast<raft::EntryKind>(kind),
+                       .payload = Bytes::copy_of(view_of(item))};
+}
+
+Result<std::vector<raft::Entry>> WiredTigerSettledLog::read(GroupId group, Index from, Index to,
+                                                            std::uint64_t max_bytes) {
+    WT_CURSOR* cursor = reading_.entries;
+    std::vector<raft::Entry> entries;
+    std::uint64_t bytes = 0;
+    cursor->set_key(cursor, group.value(), from.value());
+    int code = cursor->search(cursor);
+    for (Index at = from; code == 0 && at <= to; at = at.next(), code = cursor->next(cursor)) {
+        std::uint64_t found_group = 0;
+        std::uint64_t found_index = 0;
+        code = cursor->get_key(cursor, &found_group, &found_index);
+        if (code != 0 || found_group != group.value() || found_index != at.value()) break;
+        auto entry = entry_at_cursor(at);
+        if (!entry.has_value()) {
+            cursor->reset(cursor);
+            return entry.error();
+        }
+        bytes += entry->payload.size();
+        if (!entries.empty() && bytes > max_bytes) break;
+        entries.push_back(std::move(*entry));
+    }
+    cursor->reset(cursor);  // lets go of the page and of the snapshot
+    if (code != 0 && code != WT_NOTFOUND) return wiredtiger_error("read entries", code);
+    if (entries.empty()) {
+        return fail(Errc::not_found, "entry " + std::to_string(from.value()) + " of group " +
+                                         std::to_string(group.value()) +
+                                         " is not in the settled log");
+    }
+    return entries;
+}
+
+Result<void> check_path(const std::error_code& code, const std::string& what) {
+    if (!code) return {};
+    return fail(Errc::io, "cannot " + what + ": " + code.message());
+}
+
+Result<void> sync_path(const fs::path& path) {
+    int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    int failed = descriptor < 0 ? errno : 0;
+    if (failed == 0 && ::fsync(descriptor) != 0) failed = errno;
+    if (descriptor >= 0) ::close(descriptor);
+    return check_path(std::error_code(failed, std::system_category()), "sync " + path.string());
+}
+
+// Words of WiredTiger's that mean loss even where it goes on (reference/reliability.md §4.3 f).
+bool speaks_of_damage(std::string said) {
+    std::ranges::transform(said, said.begin(), [](unsigned char c) { return std::tolower(c); });
+    return said.find("corrupt") != std::string::npos || said.find("truncat") != std::string::npos ||
+           said.find("salvage") != std::string::npos;
+}
+
+class WiredTigerHome final : public SettledHome {
+ public:
+    explicit WiredTigerHome(WiredTigerOptions options)
+        : options_(std::move(options)), path_(options_.directory) {}
+
+    Result<bool> exists() override {
+        std::error_code code;
+        bool there = fs::exists(path_, code);
+        TRY_VOID(check_path(code, "look for " + path_.string()));
+        return there;
+    }
+    Result<std::unique_ptr<SettledLog>> create() override;
+    Result<std::unique_ptr<SettledLog>> open() override;
+    Result<std::string> set_aside() override;
+
+ private:
+    std::string config(const char* creating) const {
+        return std::string(creating) + "cache_size=" + std::to_string(options_.cache_bytes) +
+               ",session_max=8,eviction=(threads_min=1,threads_max=1),config_base=false";
+    }
+
+    const WiredTigerOptions options_;
+    const fs::path path_;
+};
+
+// In a directory beside, renamed when whole: a power cut while objects are first made must not
+// leave half of them (reference/reliability.md §0.2).
+Result<std::unique_ptr<SettledLog>> WiredTigerHome::create() {
+    fs::path beside = path_.string() + ".new";
+    std::error_code code;
+    fs::remove_all(beside, code);
+    TRY_VOID(check_path(code, "remove " + beside.string()));
+    fs::create_directories(beside, code);
+    TRY_VOID(check_path(code, "make " + beside.string()));
+    {
+        TRY(auto connection, WiredTigerConnection::open(beside.string(), config("create,")));
+        TRY(WT_SESSION * session, connection->session());
+        TRY_VOID(check(session->create(session, entries_uri, entries_config), "make entries.wt"));
+        TRY_VOID(check(session->create(session, groups_uri, groups_config), "make groups.wt"));
+        TRY_VOID(check(session->checkpoint(session, nullptr), "make a checkpoint"));
+    }
+    for (const auto& entry : fs::directory_iterator(beside, code))
+        TRY_VOID(sync_path(entry.path()));
+    TRY_VOID(check_path(code, "list " + beside.string()));
+    TRY_VOID(sync_path(beside));
+    fs::rename(beside, path_, code);
+    TRY_VOID(check_path(code, "rename " + beside.string()));
+    TRY_VOID(sync_path(path_.parent_path()));
+    return open();
+}
+
+Result<std::unique_ptr<SettledLog>> WiredTigerHome::open() {
+    TRY(auto connection, WiredTigerConnection::open(path_.string(), config("")));
+    TRY(WT_SESSION * session, connection->session());
+    for (const char* uri : {entries_uri, groups_uri}) {
+        int code = session->verify(session, uri, nullptr);
+        if (code != 0) return wiredtiger_error(std::string("verify ") + uri, code);
+    }
+    if (std::string said = connection->said(); speaks_of_damage(said)) {
+        return fail(Errc::corrupt, "WiredTiger, opening " + path_.string() + ", said: " + said);
+    }
+    TRY_VOID(check(session->close(session, nullptr), "close a session"));
+    return WiredTigerSettledLog::open(std::move(connection));
+}
+
+Result<std::string> WiredTigerHome::set_aside() {
+    fs::path directory = path_.parent_path() / "damaged";
+    std::error_code code;
+    fs::create_directories(directory, code);
+    TRY_VOID(check_path(code, "make " + directory.string()));
+    fs::path to;
+    for (int i = 1;; ++i) {
+        to = directory / (path_.filename().string() + "." + std::to_string(i));
+        if (!fs::exists(to, code)) break;
+    }
+    TRY_VOID(check_path(code, "look for " + to.string()));
+    fs::rename(path_, to, code);
+    TRY_VOID(check_path(code, "rename " + path_.string()));
+    TRY_VOID(sync_path(directory));
+    TRY_VOID(sync_path(path_.parent_path()));
+    return to.string();
+}
+
+}  // namespace
+
+std::unique_ptr<SettledHome> make_wiredtiger_home(WiredTigerOptions options) {
+    return std::make_unique<WiredTigerHome>(std::move(options));
+}
+
+}  // namespace quorate::storage
