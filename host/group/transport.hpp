@@ -29,6 +29,7 @@ struct KnownHost {
     std::string peer_address;    // host:port where it takes peers
     std::string client_address;  // host:port where it takes clients
     bool connected = false;      // this host itself: true
+    std::string version = {};    // the release it runs; empty: it has not told yet
 };
 
 // The hosts of the cluster as far as they have been met (seeds, and what peers tell in their

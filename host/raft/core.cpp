@@ -49,13 +49,15 @@ Core::Core(const Options& options, Initial initial, std::uint64_t seed, Time now
         CHECK(log_.base().index <= snapshot_.index, "entries between snapshot and log are missing");
         reset_log(snapshot_, std::move(initial.membership));
     }
+    // The term may be behind if the hard state was lost, or a received snapshot was faster: no vote
+    // of that term ever left then.
     if (log_.last().term > hard_.term) {
-        CHECK(recovering_, "the log is ahead of the term: the hard state was lost");
+        CHECK(recovering_ || log_.last() == snapshot_, "the log is ahead of the term");
         set_term(log_.last().term);
     }
-    recovery_.hold = now_ + 2 * options_.election_timeout;
+    recovery_.hold = now_ + 3 * options_.election_timeout;
     arm_election_timer();
-    if (may_campaign() && voter_count(membership()) == 1) election_deadline_ = now_;
+    if (may_campaign() && is_only_voter()) election_deadline_ = now_;
     reported_role_ = {role_, hard_.term, leader_};
     past_ = {hard_, role_, commit_, snapshot_, {}};
 }
@@ -198,8 +200,14 @@ void Core::arm_election_timer() {
                          Duration(static_cast<Duration::rep>(random_.below(spread)));
 }
 
+// A voter that the latest membership demotes or removes may hold the only copy of that entry; until
+// it knows the entry committed it campaigns, without a vote of its own (§4.2.2).
 bool Core::may_campaign() const {
-    return !recovering_ && is_voter(membership(), self_);
+    return !recovering_ && memberships_.is_voter_since(commit_, self_);
+}
+
+bool Core::is_only_voter() const {
+    return voter_count(membership()) == 1 && is_voter(membership(), self_);
 }
 
 void Core::tick_follower() {

@@ -113,6 +113,7 @@ class Core {
     void set_leader(MemberId leader);
     void arm_election_timer();
     bool may_campaign() const;
+    bool is_only_voter() const;
     void tick_follower();
     void tick_leader();
     void report_role();

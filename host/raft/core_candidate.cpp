@@ -12,7 +12,7 @@ void Core::on(Campaign&&) {
 }
 
 void Core::campaign(bool transfer) {
-    if (options_.pre_vote && !transfer && voter_count(membership()) > 1) {
+    if (options_.pre_vote && !transfer && !is_only_voter()) {
         become_pre_candidate();
     } else {
         become_candidate(transfer);

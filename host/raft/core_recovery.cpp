@@ -6,8 +6,8 @@
 // helped to commit entries, and its lost votes may still elect somebody. It may promise again
 // once neither can hurt:
 //
-// - A vote counts only while the candidate that asked for it is one, at most two election
-//   timeouts. So it waits that long (`hold`) before anything else.
+// - A vote counts only while the candidate that asked for it is one: less than two election
+//   timeouts. So it waits three (`hold`), for clocks that differ, before anything else.
 // - Then it asks its leader a numbered question, a ReadIndex: the answer proves that a quorum
 //   which does not count this member stood by that leader after the hold. Were there a leader of
 //   a later term that this member's lost vote elected, its quorum and the leader's would share a

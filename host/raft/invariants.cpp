@@ -36,7 +36,7 @@ void Core::check_state() const {
 
 void Core::check_leader() const {
     CHECK(leader_ == self_ && hard_.vote == self_ && is_durable(hard_ticket_));
-    CHECK(leading_.first <= log_.last().index && log_.term_at(leading_.first) == hard_.term);
+    CHECK(leading_.first <= log_.last().index && log_.last().term == hard_.term);
     MemberId before;
     for (const Progress& peer : leading_.peers) {
         CHECK(peer.id > before && peer.id != self_);

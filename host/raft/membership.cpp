@@ -116,6 +116,14 @@ const Membership& MembershipLog::at(Index index) const {
     return std::prev(after)->membership;
 }
 
+bool MembershipLog::is_voter_since(Index index, MemberId member) const {
+    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+        if (is_voter(step->membership, member)) return true;
+        if (step->index <= index) return false;
+    }
+    return false;
+}
+
 bool MembershipLog::ever_named(MemberId member, Index until) const {
     return std::any_of(steps_.begin(), steps_.end(), [&](const Step& step) {
         return step.index <= until && find(step.membership, member) != nullptr;

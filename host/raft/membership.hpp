@@ -31,6 +31,8 @@ class MembershipLog {
     const Membership& active() const { return steps_.back().membership; }
     Index active_since() const { return steps_.back().index; }
     const Membership& at(Index index) const;
+    // A voter in the membership in force at `index`, or in a later one.
+    bool is_voter_since(Index index, MemberId member) const;
     // Some membership up to `index` names this member.
     bool ever_named(MemberId member, Index until) const;
 

@@ -37,6 +37,7 @@ struct Hello {
   incarnation @4 :UInt64;          # random, of this run of the process
   self @5 :KnownHost;
   hosts @6 :List(KnownHost);
+  lane @7 :UInt16;                 # a host may dial once per shard; each connection has its lane
 }
 
 struct Welcome {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <memory>
 #include <quorate/cow_map.hpp>
 #include <random>
 #include <string>
@@ -106,6 +107,47 @@ TEST(CowMap, an_empty_map_has_nothing_and_loses_nothing) {
     EXPECT_EQ(map.find("a"), nullptr);
     EXPECT_EQ(map.rank("a"), 0u);
     EXPECT_FALSE(map.erase("a"));
+}
+
+// Counts how many of it exist.
+struct Counted {
+    static inline int alive = 0;
+    Counted() { ++alive; }
+    Counted(const Counted&) { ++alive; }
+    Counted& operator=(const Counted&) = default;
+    ~Counted() { --alive; }
+};
+
+TEST(CowMap, what_no_copy_needs_any_more_goes_with_the_next_changes_and_at_the_end) {
+    {
+        quorate::CowMap<int, Counted> map;
+        for (int i = 0; i < 1000; ++i) map.put(i, Counted());
+        EXPECT_EQ(Counted::alive, 1000);
+        auto copy = std::make_unique<quorate::CowMap<int, Counted>>(map);
+        EXPECT_EQ(Counted::alive, 1000) << "a copy copies no values";
+        for (int i = 0; i < 1000; ++i) map.put(i, Counted());
+        EXPECT_EQ(Counted::alive, 2000) << "the copy keeps what it had";
+        copy.reset();
+        for (int i = 0; i < 1000; ++i) map.put(i, Counted());
+        EXPECT_EQ(Counted::alive, 1000) << "changes of the map sweep up after the copy";
+        map.clear();
+    }
+    EXPECT_EQ(Counted::alive, 0);
+}
+
+TEST(CowMap, can_be_assigned_moved_and_outlived_by_its_copies) {
+    Map map;
+    for (std::uint64_t i = 0; i < 500; ++i) map.put(key_of(i), i);
+    Map copy = map;
+    map = Map();
+    EXPECT_TRUE(map.empty());
+    Map moved = std::move(copy);
+    EXPECT_EQ(moved.size(), 500u);
+    map.put("a", 1);
+    moved = map;
+    EXPECT_EQ(moved.size(), 1u);
+    moved = *&moved;
+    EXPECT_EQ(*moved.find("a"), 1u);
 }
 
 // Meant for ThreadSanitizer: copies are read, changed and destroyed on several threads at once.

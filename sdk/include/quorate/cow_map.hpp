@@ -5,13 +5,13 @@
 // machine that keeps its state in a CowMap gives a view in well under a microsecond at any size,
 // and pays for it with a few copied nodes per changed key while the view lives.
 
-#include <atomic>
-#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <optional>
+#include <quorate/cow_nodes.hpp>
 #include <utility>
 #include <vector>
 
@@ -29,113 +29,52 @@ inline namespace sdk {
 // is not above any key under it and is above every key to its left.
 template <class K, class V, class Less = std::less<>>
 class CowMap {
-    struct Node;
-    struct Leaf;
-    struct Inner;
+    using Nodes = detail::CowNodes<K, V>;
+    using Recycler = typename Nodes::Recycler;
+    using Object = typename Nodes::Object;
+    using Entry = typename Nodes::Entry;
+    using Leaf = typename Nodes::Leaf;
+    using Inner = typename Nodes::Inner;
+    using NodeRef = typename Nodes::NodeRef;
+    using EntryRef = typename Nodes::template Ref<Entry>;
+    static constexpr std::size_t leaf_max = Nodes::leaf_max;
+    static constexpr std::size_t inner_max = Nodes::inner_max;
+    static constexpr std::size_t depth_max = 16;    // more than 64-bit sizes can need
+    static constexpr int collected_per_change = 4;  // a change makes fewer objects superfluous
 
-    // A counted reference to a node. Whoever holds the only reference to a node, and to all nodes
-    // above it, may change it.
-    class Ref {
-     public:
-        Ref() = default;
-        explicit Ref(Node* fresh) : node_(fresh) {}
-        Ref(const Ref& other) : node_(other.node_) {
-            if (node_ != nullptr) node_->references.fetch_add(1, std::memory_order_relaxed);
-        }
-        Ref(Ref&& other) noexcept : node_(std::exchange(other.node_, nullptr)) {}
-        Ref& operator=(Ref other) noexcept {
-            std::swap(node_, other.node_);
-            return *this;
-        }
-        ~Ref() {
-            if (node_ != nullptr &&
-                node_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-                if (node_->is_leaf)
-                    delete static_cast<Leaf*>(node_);
-                else
-                    delete static_cast<Inner*>(node_);
-            }
-        }
-        explicit operator bool() const { return node_ != nullptr; }
-        bool is_leaf() const { return node_->is_leaf; }
-        std::size_t keys() const { return node_->keys; }
-        std::size_t slots() const {
-            return is_leaf() ? leaf().entries.size() : inner().children.size();
-        }
-        const Leaf& leaf() const { return *static_cast<const Leaf*>(node_); }
-        const Inner& inner() const { return *static_cast<const Inner*>(node_); }
-
-        // The node for change: copied first if anyone else refers to it. Acquire pairs with the
-        // release of the last other owner, whose reads are then over.
-        Leaf& own_leaf() {
-            if (is_shared()) *this = Ref(new Leaf(leaf()));
-            return *static_cast<Leaf*>(node_);
-        }
-        Inner& own_inner() {
-            if (is_shared()) *this = Ref(new Inner(inner()));
-            return *static_cast<Inner*>(node_);
-        }
-
-     private:
-        bool is_shared() const { return node_->references.load(std::memory_order_acquire) != 1; }
-        Node* node_ = nullptr;
-    };
-
-    static constexpr std::size_t leaf_max = 32;
-    static constexpr std::size_t inner_max = 64;
-    static constexpr std::size_t depth_max = 16;  // more than 64-bit sizes can need
-
-    struct Node {
-        explicit Node(bool leaf) : is_leaf(leaf) {}
-        Node(const Node& other) : is_leaf(other.is_leaf), keys(other.keys) {}
-        std::atomic<std::uint32_t> references{1};
-        const bool is_leaf;
-        std::size_t keys = 0;  // in the whole subtree
-    };
-    struct Leaf : Node {
-        Leaf() : Node(true) { entries.reserve(leaf_max + 1); }
-        Leaf(const Leaf& other) : Node(other) {
-            entries.reserve(leaf_max + 1);
-            entries.insert(entries.end(), other.entries.begin(), other.entries.end());
-        }
-        std::vector<std::pair<K, V>> entries;
-    };
-    struct Inner : Node {
-        Inner() : Node(false) { reserve(); }
-        Inner(const Inner& other) : Node(other) {
-            reserve();
-            children.insert(children.end(), other.children.begin(), other.children.end());
-            separators.insert(separators.end(), other.separators.begin(), other.separators.end());
-        }
-        void reserve() {
-            children.reserve(inner_max + 1);
-            separators.reserve(inner_max + 1);
-        }
-        std::vector<Ref> children;
-        std::vector<K> separators;  // [i] stands between children i and i + 1
-    };
     struct Split {
         K separator;
-        Ref right;
+        NodeRef right;
     };
 
  public:
     using value_type = std::pair<K, V>;
     class Iterator;
 
+    CowMap() = default;
+    CowMap(const CowMap&) = default;
+    CowMap(CowMap&&) noexcept = default;
+    CowMap& operator=(CowMap other) noexcept {
+        std::swap(recycler_, other.recycler_);
+        std::swap(root_, other.root_);
+        std::swap(garbage_.list, other.garbage_.list);
+        return *this;
+    }
+    ~CowMap() = default;
+
     std::size_t size() const { return root_ ? root_.keys() : 0; }
     bool empty() const { return size() == 0; }
-    void clear() { root_ = Ref(); }
+    void clear() { root_ = NodeRef(); }
 
     // The value, or null. Valid until this map changes.
     template <class Key>
     const V* find(const Key& key) const {
-        const Ref* node = &root_;
+        const NodeRef* node = &root_;
         if (!root_) return nullptr;
         while (!node->is_leaf()) node = &node->inner().children[child_of(node->inner(), key)];
         const Leaf& leaf = node->leaf();
         std::size_t at = lower(leaf, key);
-        return holds(leaf, at, key) ? &leaf.entries[at].second : nullptr;
+        return holds(leaf, at, key) ? &leaf.entries[at]->pair.second : nullptr;
     }
     template <class Key>
     bool contains(const Key& key) const {
@@ -144,7 +83,8 @@ class CowMap {
 
     // Stores the value; true if the key is new.
     bool put(K key, V value) {
-        if (!root_) root_ = Ref(new Leaf);
+        collect();
+        if (!root_) root_ = NodeRef(new Leaf(recycler()));
         bool is_new = false;
         std::optional<Split> split = put_under(root_, std::move(key), std::move(value), is_new);
         if (split) grow(std::move(*split));
@@ -154,11 +94,12 @@ class CowMap {
     // True if the key was there.
     template <class Key>
     bool erase(const Key& key) {
+        collect();
         if (!contains(key)) return false;  // so that a miss copies nothing
         erase_under(root_, key);
         while (root_ && !root_.is_leaf() && root_.slots() == 1)
-            root_ = Ref(root_.inner().children[0]);
-        if (root_.slots() == 0) root_ = Ref();
+            root_ = NodeRef(root_.inner().children[0]);
+        if (root_.slots() == 0) root_ = NodeRef();
         return true;
     }
 
@@ -174,7 +115,7 @@ class CowMap {
     std::size_t rank(const Key& key) const {
         std::size_t below = 0;
         if (!root_) return 0;
-        const Ref* node = &root_;
+        const NodeRef* node = &root_;
         while (!node->is_leaf()) {
             const Inner& inner = node->inner();
             std::size_t child = child_of(inner, key);
@@ -204,8 +145,8 @@ class CowMap {
         using pointer = const value_type*;
 
         Iterator() = default;
-        reference operator*() const { return leaf_->entries[at_]; }
-        pointer operator->() const { return &leaf_->entries[at_]; }
+        reference operator*() const { return leaf_->entries[at_]->pair; }
+        pointer operator->() const { return &leaf_->entries[at_]->pair; }
         Iterator& operator++() {
             ++at_;
             if (at_ == leaf_->entries.size()) next_leaf();
@@ -227,13 +168,13 @@ class CowMap {
             std::size_t child;
         };
 
-        explicit Iterator(const Ref& root) {
+        explicit Iterator(const NodeRef& root) {
             if (root) descend(root);
         }
         template <class Key>
-        Iterator(const Ref& root, const Key& key, const CowMap& map) {
+        Iterator(const NodeRef& root, const Key& key, const CowMap& map) {
             if (!root) return;
-            const Ref* node = &root;
+            const NodeRef* node = &root;
             while (!node->is_leaf()) {
                 std::size_t child = map.child_of(node->inner(), key);
                 path_[depth_++] = {&node->inner(), child};
@@ -243,8 +184,8 @@ class CowMap {
             at_ = map.lower(*leaf_, key);
             if (at_ == leaf_->entries.size()) next_leaf();
         }
-        void descend(const Ref& top) {
-            const Ref* node = &top;
+        void descend(const NodeRef& top) {
+            const NodeRef* node = &top;
             while (!node->is_leaf()) {
                 path_[depth_++] = {&node->inner(), 0};
                 node = &node->inner().children[0];
@@ -294,7 +235,7 @@ class CowMap {
         std::size_t high = leaf.entries.size();
         while (low < high) {
             std::size_t middle = (low + high) / 2;
-            if (less_(leaf.entries[middle].first, key))
+            if (less_(leaf.entries[middle]->pair.first, key))
                 low = middle + 1;
             else
                 high = middle;
@@ -303,14 +244,14 @@ class CowMap {
     }
     template <class Key>
     bool holds(const Leaf& leaf, std::size_t at, const Key& key) const {
-        return at < leaf.entries.size() && !less_(key, leaf.entries[at].first);
+        return at < leaf.entries.size() && !less_(key, leaf.entries[at]->pair.first);
     }
     template <class List>
     static auto at(List& list, std::size_t position) {
         return list.begin() + static_cast<std::ptrdiff_t>(position);
     }
 
-    std::optional<Split> put_under(Ref& node, K&& key, V&& value, bool& is_new) {
+    std::optional<Split> put_under(NodeRef& node, K&& key, V&& value, bool& is_new) {
         if (node.is_leaf())
             return put_in_leaf(node.own_leaf(), std::move(key), std::move(value), is_new);
         Inner& inner = node.own_inner();
@@ -330,31 +271,40 @@ class CowMap {
     std::optional<Split> put_in_leaf(Leaf& leaf, K&& key, V&& value, bool& is_new) {
         std::size_t where = lower(leaf, key);
         if (holds(leaf, where, key)) {
-            leaf.entries[where].second = std::move(value);
+            set(leaf.entries[where], std::move(value));
             return std::nullopt;
         }
         is_new = true;
-        leaf.entries.emplace(at(leaf.entries, where), std::move(key), std::move(value));
+        EntryRef fresh(new Entry(leaf.home, std::move(key), std::move(value)));
+        leaf.entries.insert(at(leaf.entries, where), std::move(fresh));
         ++leaf.keys;
         if (leaf.entries.size() <= leaf_max) return std::nullopt;
         bool at_the_end = where + 1 == leaf.entries.size();
         return split_leaf(leaf, at_the_end ? leaf_max : leaf.entries.size() / 2);
     }
 
+    static void set(EntryRef& entry, V&& value) {
+        if (entry.is_shared()) {
+            entry = EntryRef(new Entry(entry->home, entry->pair.first, std::move(value)));
+        } else {
+            entry->pair.second = std::move(value);
+        }
+    }
+
     // Moves what stands from `where` on into a new right neighbour.
     static Split split_leaf(Leaf& left, std::size_t where) {
-        auto right = new Leaf;
-        Ref reference(right);
+        auto right = new Leaf(left.home);
+        NodeRef reference(right);
         auto first = at(left.entries, where);
         right->entries.assign(std::move_iterator(first), std::move_iterator(left.entries.end()));
         left.entries.erase(first, left.entries.end());
         right->keys = right->entries.size();
         left.keys = left.entries.size();
-        return {right->entries.front().first, std::move(reference)};
+        return {right->entries.front()->pair.first, std::move(reference)};
     }
     static Split split_inner(Inner& left, std::size_t where) {
-        auto right = new Inner;
-        Ref reference(right);
+        auto right = new Inner(left.home);
+        NodeRef reference(right);
         auto first_child = at(left.children, where);
         auto first_separator = at(left.separators, where - 1);  // goes up
         K separator = std::move(*first_separator);
@@ -364,15 +314,15 @@ class CowMap {
                                  std::move_iterator(left.separators.end()));
         left.children.erase(first_child, left.children.end());
         left.separators.erase(first_separator, left.separators.end());
-        for (const Ref& child : right->children) right->keys += child.keys();
+        for (const NodeRef& child : right->children) right->keys += child.keys();
         left.keys -= right->keys;
         return {std::move(separator), std::move(reference)};
     }
 
     // The root was split: a new one above both halves.
     void grow(Split split) {
-        auto top = new Inner;
-        Ref reference(top);
+        auto top = new Inner(recycler());
+        NodeRef reference(top);
         top->keys = root_.keys() + split.right.keys();
         top->children.push_back(std::move(root_));
         top->children.push_back(std::move(split.right));
@@ -382,7 +332,7 @@ class CowMap {
 
     // Pre: the key is there.
     template <class Key>
-    void erase_under(Ref& node, const Key& key) {
+    void erase_under(NodeRef& node, const Key& key) {
         if (node.is_leaf()) {
             Leaf& leaf = node.own_leaf();
             leaf.entries.erase(at(leaf.entries, lower(leaf, key)));
@@ -397,7 +347,7 @@ class CowMap {
     }
     // A quarter full, not half: a map that grows and shrinks around a boundary does not split and
     // join at every step.
-    static std::size_t min_slots(const Ref& node) {
+    static std::size_t min_slots(const NodeRef& node) {
         return (node.is_leaf() ? leaf_max : inner_max) / 4;
     }
 
@@ -422,7 +372,7 @@ class CowMap {
             parent.children.erase(at(parent.children, left + 1));
         }
     }
-    static std::optional<Split> join_leaves(Leaf& left, Ref& right_reference) {
+    static std::optional<Split> join_leaves(Leaf& left, NodeRef& right_reference) {
         Leaf& right = right_reference.own_leaf();
         left.entries.insert(left.entries.end(), std::move_iterator(right.entries.begin()),
                             std::move_iterator(right.entries.end()));
@@ -430,7 +380,8 @@ class CowMap {
         if (left.entries.size() <= leaf_max) return std::nullopt;
         return split_leaf(left, left.entries.size() / 2);
     }
-    static std::optional<Split> join_inners(Inner& left, const K& separator, Ref& right_reference) {
+    static std::optional<Split> join_inners(Inner& left, const K& separator,
+                                            NodeRef& right_reference) {
         Inner& right = right_reference.own_inner();
         left.separators.push_back(separator);
         left.separators.insert(left.separators.end(), std::move_iterator(right.separators.begin()),
@@ -442,7 +393,37 @@ class CowMap {
         return split_inner(left, left.children.size() / 2);
     }
 
-    Ref root_;
+    Recycler* recycler() {
+        if (!recycler_) recycler_ = std::make_shared<Recycler>();
+        return recycler_.get();
+    }
+    // Destroys a few objects that no copy refers to any more.
+    void collect() {
+        if (!recycler_) return;
+        for (int i = 0; i < collected_per_change; ++i) {
+            if (garbage_.list == nullptr) garbage_.list = recycler_->take_all();
+            if (garbage_.list == nullptr) return;
+            garbage_.destroy_one();
+        }
+    }
+
+    // Taken from the recycler by this map, which alone destroys it.
+    struct Garbage {
+        Garbage() = default;
+        Garbage(const Garbage&) : list(nullptr) {}
+        Garbage(Garbage&& other) noexcept : list(std::exchange(other.list, nullptr)) {}
+        Garbage& operator=(const Garbage&) = delete;
+        ~Garbage() {
+            while (list != nullptr) destroy_one();
+        }
+        void destroy_one() { Recycler::destroy(std::exchange(list, list->next)); }
+        Object* list = nullptr;
+    };
+
+    // In this order: what goes goes to the recycler.
+    std::shared_ptr<Recycler> recycler_;
+    NodeRef root_;
+    Garbage garbage_;
     [[no_unique_address]] Less less_{};
 };
 
