@@ -17,10 +17,10 @@ void Core::replicate_to(Progress& peer) {
     }
     if (peer.state == PeerState::snapshot) {
         if (greet) offer_snapshot(peer);
-        return;
+        return peer.fetched.clear();
     }
     bool sent = send_entries(peer);
-    peer.fetched.clear();
+    peer.fetched.clear();  // the driver keeps them for this turn only
     Index tellable = std::min(commit_, peer.next.prev());
     bool commit_is_news = peer.state == PeerState::replicate && peer.told_commit < tellable;
     if (!sent && (greet || commit_is_news)) send_append(peer, peer.next.prev(), 0);

@@ -42,6 +42,7 @@ void Core::check_leader() const {
         CHECK(peer.id > before && peer.id != self_);
         CHECK(peer.match < peer.next && peer.match <= log_.last().index);
         CHECK(peer.next <= log_.last().index.next());
+        CHECK(peer.fetched.empty() || peer.dirty);
         CHECK(peer.leaving.has_value() != (find(membership(), peer.id) != nullptr));
         before = peer.id;
     }
