@@ -1,0 +1,61 @@
+#include "storage/identity.hpp"
+#include "storage/posix_error.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <string>
+#include <sys/file.h>
+#include <unistd.h>
+
+namespace quorate::storage {
+namespace {
+
+// "process 123", or what can be said without knowing.
+std::string holder(int descriptor) {
+    char text[32] = {};
+    ssize_t count = ::pread(descriptor, &text[0], sizeof(text) - 1, 0);
+    std::string digits;
+    for (ssize_t i = 0; i < count && text[i] >= '0' && text[i] <= '9'; ++i) digits += text[i];
+    return digits.empty() ? "another process" : "process " + digits;
+}
+
+bool holds_files_but_no_lock(const std::string& directory, const std::string& lock) {
+    std::error_code ignored;
+    return !std::filesystem::exists(lock, ignored) &&
+           !std::filesystem::is_empty(directory, ignored);
+}
+
+}  // namespace
+
+Result<DirectoryLock> DirectoryLock::take(const std::string& directory) {
+    std::string path = directory + "/lock";
+    // A directory that is somebody else's is left exactly as it is.
+    if (holds_files_but_no_lock(directory, path)) {
+        return fail(Errc::directory_not_ours, directory + " holds files and is no data directory");
+    }
+    int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor < 0) return posix_error("open", path, errno);
+    DirectoryLock lock(descriptor);
+    int result = 0;
+    do {
+        result = ::flock(descriptor, LOCK_EX | LOCK_NB);
+    } while (result < 0 && errno == EINTR);
+    if (result < 0 && errno == EWOULDBLOCK) {
+        return fail(Errc::directory_in_use,
+                    "the data directory " + directory + " is held by " + holder(descriptor));
+    }
+    if (result < 0) return posix_error("lock", path, errno);
+    // For people only: the lock holds without it, so a full disk is no reason to stop here.
+    std::string pid = std::to_string(::getpid()) + "\n";
+    if (::ftruncate(descriptor, 0) == 0) {
+        static_cast<void>(::pwrite(descriptor, pid.data(), pid.size(), 0) > 0);
+    }
+    return lock;
+}
+
+DirectoryLock::~DirectoryLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+}  // namespace quorate::storage
