@@ -73,7 +73,7 @@ inline std::string check_batch_split(qr_plugin_entry entry,
     std::vector<Entry> entries = detail::to_entries(commands);
     Instance single(entry);
     std::vector<Outcome> expected = detail::run(single, entries, 1, seed);
-    for (std::size_t most : {2, 7, 64, 997}) {
+    for (std::size_t most : {2u, 7u, 64u, 997u}) {
         Instance split(entry);
         std::string different =
             detail::first_difference(expected, detail::run(split, entries, most, seed + most));
