@@ -115,12 +115,25 @@ Result<Elf64_Ehdr> read_header(const Window& file) {
     return *header;
 }
 
-Result<std::vector<Elf64_Phdr>> read_segments(const Window& file, const Elf64_Ehdr& header) {
-    // Linkers put the section headers last, so a file that was cut anywhere has lost part of them.
-    std::uint64_t sections = std::uint64_t{header.e_shnum} * header.e_shentsize;
-    if (header.e_shoff != 0 && !file.holds(header.e_shoff, sections)) {
-        return truncated("its section table");
+// Linkers put the section headers last, so a file that was cut anywhere has lost part of them, and
+// a copy that broke off in a preallocated file has zeros there. They are not used for anything else.
+Result<void> check_sections(const Window& file, const Elf64_Ehdr& header) {
+    if (header.e_shoff == 0) return {};  // stripped of them
+    if (header.e_shentsize != sizeof(Elf64_Shdr)) return damaged("section headers of another size");
+    for (std::uint64_t i = 0; i < header.e_shnum; ++i) {
+        auto section = file.element<Elf64_Shdr>(header.e_shoff, i);
+        if (!section) return truncated("its section table");
+        if (section->sh_type != SHT_NOBITS && !file.holds(section->sh_offset, section->sh_size)) {
+            return truncated("section " + std::to_string(i));
+        }
+        if (i == header.e_shstrndx && i != SHN_UNDEF && section->sh_type != SHT_STRTAB) {
+            return fail(Errc::plugin_truncated, "the end of the file is not there, or is zeros");
+        }
     }
+    return {};
+}
+
+Result<std::vector<Elf64_Phdr>> read_segments(const Window& file, const Elf64_Ehdr& header) {
     std::vector<Elf64_Phdr> segments;
     for (std::uint64_t i = 0; i < header.e_phnum; ++i) {
         auto segment = file.element<Elf64_Phdr>(header.e_phoff, i);
@@ -300,6 +313,7 @@ Result<void> read_exports(const Window& file, const Dynamic& dynamic, Strings& s
 Result<ElfSummary> read_elf(ByteView bytes, NoteKind note) {
     Window file(bytes);
     TRY(Elf64_Ehdr header, read_header(file));
+    TRY_VOID(check_sections(file, header));
     TRY(std::vector<Elf64_Phdr> segments, read_segments(file, header));
     ElfSummary summary;
     TRY(summary.manifest, read_manifest(file, segments, note));

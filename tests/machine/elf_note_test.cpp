@@ -4,6 +4,7 @@
 #include "host/machine/manifest.hpp"
 #include "machine_fixture.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -27,13 +28,20 @@ Errc code_of(const std::string& file) {
     return found.has_value() ? Errc{} : found.error().code;
 }
 
-TEST(ElfNote, of_a_plugin_in_c_gives_manifest_exports_and_libraries) {
+TEST(ElfNote, of_a_plugin_in_c_gives_manifest_and_exports) {
     auto elf = read(fixture("probe"));
     ASSERT_TRUE(elf.has_value()) << to_string(elf.error());
     EXPECT_EQ(parse_manifest(elf->manifest).value().id, "test.probe");
     EXPECT_EQ(elf->exports, std::vector<std::string>{"qr_plugin_entry_v1"});
     EXPECT_TRUE(elf->unique.empty());
-    EXPECT_NE(std::find(elf->needed.begin(), elf->needed.end(), "libc.so.6"), elf->needed.end());
+}
+
+TEST(ElfNote, tells_the_libraries_that_are_needed) {
+    auto elf = read(fixture("needs_library"));
+    ASSERT_TRUE(elf.has_value()) << to_string(elf.error());
+    EXPECT_THAT(elf->needed, testing::ElementsAre("libmachine_dependency.so", "libc.so.6"));
+    auto found = inspect(as_bytes(fixture("needs_library")));
+    EXPECT_THAT(found.value().foreign_libraries, testing::ElementsAre("libmachine_dependency.so"));
 }
 
 TEST(ElfNote, of_a_plugin_in_cpp_gives_its_manifest) {
@@ -103,8 +111,8 @@ TEST(ElfNote, refuses_a_file_that_was_cut_anywhere) {
         std::string file = fixture(name);
         for (std::size_t size = 0; size < file.size(); size += 64) {
             // A copy of its own size, so that a sanitizer sees any read beyond.
-            std::vector<std::byte> cut(size);
-            std::memcpy(cut.data(), file.data(), size);
+            ByteView part = as_bytes(file).first(size);
+            std::vector<std::byte> cut(part.begin(), part.end());
             auto found = inspect(cut);
             ASSERT_FALSE(found.has_value()) << name << " cut at " << size;
             Errc expected = size < SELFMAG ? Errc::plugin_not_a_plugin : Errc::plugin_truncated;
@@ -112,6 +120,16 @@ TEST(ElfNote, refuses_a_file_that_was_cut_anywhere) {
         }
         std::string shorter = file.substr(0, file.size() - 1);
         EXPECT_EQ(code_of(shorter), Errc::plugin_truncated);
+    }
+}
+
+// A copy that broke off in a file whose space was reserved: the size is right, the rest is zeros.
+TEST(ElfNote, refuses_a_file_whose_end_is_zeros) {
+    std::string file = fixture("tally_v1");
+    for (std::size_t size = 64; size + 64 < file.size(); size += 512) {
+        std::string hollow = file.substr(0, size) + std::string(file.size() - size, '\0');
+        auto found = inspect(as_bytes(hollow));
+        ASSERT_FALSE(found.has_value()) << "zeros from " << size;
     }
 }
 

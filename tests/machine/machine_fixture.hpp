@@ -69,7 +69,8 @@ struct RecordingSink : ApplySink {
     }
 };
 
-// Commands with these payloads, from index `first` on, in term 3.
+// Commands with these payloads, from index `first` on, in term 3. They borrow: the payloads outlive
+// them.
 inline std::vector<Command> commands(const std::vector<std::string>& payloads,
                                      std::uint64_t first = 1) {
     std::vector<Command> batch;

@@ -82,11 +82,12 @@ TEST_F(PluginMachineTest, hands_on_effects_as_they_are) {
 
 TEST_F(PluginMachineTest, gives_payloads_that_may_be_read_in_place) {
     auto machine = make();
-    std::string buffer = "123456788888";
+    std::string buffer;
     for (std::size_t offset = 0; offset < 8; ++offset) {
         buffer.assign(offset, '.');
         buffer += "8-aligned?";
-        std::vector<Command> batch = commands({"n", "", "n"});
+        const std::vector<std::string> payloads = {"n", "", "n"};
+        std::vector<Command> batch = commands(payloads);
         batch[1].payload = as_bytes(std::string_view(buffer).substr(offset));
         RecordingSink sink;
         ASSERT_TRUE(machine->apply(batch, sink).has_value());

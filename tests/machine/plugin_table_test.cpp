@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <thread>
+#include <tuple>
 
 namespace quorate::machine {
 namespace {
@@ -91,6 +92,25 @@ TEST_F(PluginTableTest, keeps_the_statics_of_two_versions_apart) {
     };
     EXPECT_EQ(number_of(*two), number_of(*one) + 1);
     EXPECT_EQ(number_of(*other), 1);
+}
+
+TEST_F(PluginTableTest, runs_the_machines_that_ship_by_their_text_commands) {
+    const std::tuple<const char*, const char*, std::vector<std::string>, std::vector<std::string>>
+        cases[] = {{COUNTER_PLUGIN, "quorate.counter", {"add", "5"}, {"get"}},
+                   {KV_PLUGIN, "quorate.kv", {"put", "key", "5"}, {"get", "key"}}};
+    for (const auto& [file, id, command, query] : cases) {
+        auto installed = table_->install(as_bytes(test::read_file(file)));
+        ASSERT_TRUE(installed.has_value()) << to_string(installed.error());
+        auto machine = make(id);
+        Bytes payload = machine->encode_command(command).value();
+        Command entry{.id = {Term(1), Index(1)}, .payload = payload.view()};
+        test::RecordingSink sink;
+        ASSERT_TRUE(machine->apply({&entry, 1}, sink).has_value()) << id;
+        ASSERT_EQ(sink.replies.size(), 1U) << id;
+        Bytes reply = machine->query(machine->encode_query(query).value().view()).value();
+        EXPECT_NE(machine->render_reply(query, reply.view()).find('5'), std::string::npos) << id;
+        EXPECT_TRUE(machine->overview().has_value()) << id;
+    }
 }
 
 struct Refusal {
