@@ -1,0 +1,73 @@
+#include "host/group/errands.hpp"
+
+#include "host/base/log.hpp"
+#include "host/group/locate.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace quorate::group {
+namespace {
+
+constexpr Duration pause_first = 500ms;
+constexpr Duration pause_longest = 10s;
+
+}  // namespace
+
+void Errands::remove_member(HostName host, DeleteMemberRequest request) {
+    add(std::move(host), {request, nullptr});
+}
+
+void Errands::start_member(HostName host, StartMemberRequest request, SharedKey group) {
+    add(std::move(host), {std::move(request), std::move(group)});
+}
+
+void Errands::add(HostName host, Errand errand) {
+    if (size_ >= home().options().max_errands) {
+        log::warning("errand_dropped", "too many requests wait for hosts that are away",
+                     {{"host", host}, {"request", std::string(name_of(errand.body))}});
+        return;
+    }
+    auto& queue = errands_[host];
+    bool idle = queue.empty();
+    queue.push_back(std::move(errand));
+    ++size_;
+    if (idle) home().operations().run<Done>(run(std::move(host)), [](Done) {});
+}
+
+Operation<Done> Errands::run(HostName host) {
+    Backoff backoff(pause_first, pause_longest);
+    while (!errands_[host].empty()) {
+        Time when = home().now() + backoff.next(home().scheduler().random());
+        Woken woken = co_await home().waiting().until(when);
+        if (woken == Woken::stopping) break;
+        if (!home().is_reachable(host)) continue;
+        Errand errand = errands_[host].front();
+        Wanted wanted = Wanted::yes;
+        if (errand.while_member_of) wanted = co_await is_wanted(host, errand.while_member_of);
+        if (wanted == Wanted::unknown) continue;
+        if (wanted == Wanted::yes) {
+            Time until = home().now() + home().options().undo_timeout;
+            Answer answer = co_await home().request(host, errand.body, until);
+            if (answer.fate != Fate::answered) continue;
+        }
+        errands_[host].pop_front();
+        --size_;
+        backoff = Backoff(pause_first, pause_longest);
+    }
+    errands_.erase(host);
+    co_return Done{};
+}
+
+Operation<Errands::Wanted> Errands::is_wanted(HostName host, SharedKey group) {
+    Time until = home().attempt_until(Time::max());
+    Result<GroupLocation> where = co_await locate_group(home(), group->name, until);
+    if (!where) {
+        co_return where.error().code == Errc::no_such_group ? Wanted::no : Wanted::unknown;
+    }
+    const auto& hosts = where->hosts;
+    bool member = std::find(hosts.begin(), hosts.end(), host) != hosts.end();
+    co_return where->group == group->id&& member ? Wanted::yes : Wanted::no;
+}
+
+}  // namespace quorate::group

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "host/group/host_shard.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace quorate::group {
+
+// Which members live on this host: the one place where members come and go. A name belongs to one
+// group at a time, from the first step of its start until all of it is erased. What is settled is
+// published to every shard as the next Registry.
+//
+// Thread: shard 0; the members themselves live on their shards.
+class Residents {
+ public:
+    explicit Residents(HostContext& host) : host_(host) {}
+
+    // A member that the log store recovered. Durable already, so it starts at once.
+    void adopt(Registration registration, storage::RecoveredLog recovered);
+
+    // Starts the member that the registration describes, once: durable first, its plugin fetched if
+    // it is not here. The same member again does nothing but campaign, if asked to.
+    // Errc::group_exists (the name is another group's), already_member (another incarnation of the
+    // group is here), change_not_permitted (it is being removed), deadline_exceeded (not started).
+    struct Start {
+        Registration registration;
+        bool campaign = false;
+        HostName from;  // fetch the plugin there first
+        Time deadline;
+    };
+    Operation<Result<Done>> start(Start request);
+
+    // Stops and erases a member; done when durable, also if there is none. `member` 0: whichever it is.
+    // Errc::not_member: another incarnation is here.
+    Operation<Result<Done>> remove(GroupId group, MemberId member);
+
+    // Builds that members here need and this host does not have.
+    std::vector<std::string> missing_builds() const;
+
+ private:
+    enum class State : std::uint8_t { starting, running, leaving };
+    struct Resident {
+        Registry::Entry registration;
+        State state = State::starting;
+        bool unwanted = false;                           // removed before it had started
+        std::vector<std::function<void(Done)>> waiting;  // for the next state
+    };
+
+    Result<void> admit(const Registration& registration) const;
+    Operation<Result<Done>> set_up(Start request);
+    Operation<Result<Done>> create_member(Registration registration);
+    Operation<Result<Done>> erase_member(GroupId group);
+    Operation<Result<Done>> next_state(GroupId group);
+    void campaign(GroupId group);
+    void settle(GroupId group, State state);
+    void forget(GroupId group);
+    void tell(std::vector<std::function<void(Done)>> waiting);
+    void publish(std::shared_ptr<const Registry> registry);
+    HostShard& home() const { return *host_.shards.front(); }
+
+    HostContext& host_;
+    std::unordered_map<GroupId, Resident> residents_;
+    std::unordered_map<std::string, GroupId> names_;
+};
+
+}  // namespace quorate::group

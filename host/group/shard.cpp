@@ -1,0 +1,143 @@
+#include "host/group/shard.hpp"
+
+#include "host/base/check.hpp"
+#include "host/base/log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace quorate::group {
+
+Shard::Shard(Environment environment, GroupOptions options)
+    : environment_(std::move(environment)), options_(std::move(options)) {}
+
+Shard::~Shard() = default;
+
+void Shard::create(Registration registration, Reply<Done> done) {
+    Bytes encoded = encode(registration);
+    GroupId group = registration.group;
+    std::function<void(Result<void>)> durable = [this, registration = std::move(registration),
+                                                 done = std::move(done)](Result<void> created) {
+        if (!created) return done(created.error());
+        start(registration, std::nullopt);
+        done(Done{});
+    };
+    environment_.log.create(group, std::move(encoded), environment_.scheduler.shard(),
+                            environment_.scheduler.guard(std::move(durable)));
+}
+
+Group& Shard::start(Registration registration, std::optional<storage::RecoveredLog> recovered) {
+    GroupId id = registration.group;
+    CHECK(!groups_.contains(id) && !leaving_.contains(id), "one member of a group per host");
+    Group::Environment environment{
+        environment_.scheduler.shard(), *this, environment_.log, environment_.snapshots,
+        environment_.machines,          *this, environment_.host};
+    auto group = std::make_unique<Group>(environment, options_, std::move(registration),
+                                         std::move(recovered));
+    Group& started = *group;
+    groups_.emplace(id, std::move(group));
+    started.start();
+    return started;
+}
+
+Group* Shard::find(GroupId group) const {
+    auto found = groups_.find(group);
+    return found == groups_.end() ? nullptr : found->second.get();
+}
+
+std::vector<Group*> Shard::all() const {
+    std::vector<Group*> all;
+    all.reserve(groups_.size());
+    for (const auto& [id, group] : groups_) all.push_back(group.get());
+    std::sort(all.begin(), all.end(), [](const Group* a, const Group* b) {
+        return a->registration().name < b->registration().name;
+    });
+    return all;
+}
+
+void Shard::erase(GroupId group, Reply<Done> done) {
+    stop_member(group, false, [this, group, done = std::move(done)] {
+        std::function<void(Result<void>)> erased = [this, group, done](Result<void> result) {
+            if (!result) return done(result.error());
+            erase_files(group, done);
+        };
+        environment_.log.erase(group, environment_.scheduler.shard(),
+                               environment_.scheduler.guard(std::move(erased)));
+    });
+}
+
+// Snapshots go after the log: a directory without a registration is swept at the next start, a
+// registration without its snapshot could not start.
+void Shard::erase_files(GroupId group, Reply<Done> done) {
+    std::function<void(Result<void>)> answer = [done = std::move(done)](Result<void> erased) {
+        if (!erased) return done(erased.error());
+        done(Done{});
+    };
+    Scheduler& loop = environment_.scheduler.shard();
+    loop.background([&loop, &snapshots = environment_.snapshots, group,
+                     answer = environment_.scheduler.guard(std::move(answer))] {
+        Result<void> erased = snapshots.erase(group);
+        loop.post([erased = std::move(erased), answer] { answer(erased); });
+    });
+}
+
+void Shard::stop_member(GroupId group, bool hand_over, std::function<void()> done) {
+    auto leaving = groups_.extract(group);
+    CHECK(!leaving.empty(), "only a member that is here is stopped");
+    Group& member = *leaving.mapped();
+    // With hand_over it still needs its peers' messages to hand over.
+    (hand_over ? groups_ : leaving_).insert(std::move(leaving));
+    std::function<void()> stopped = [this, group, done = std::move(done)] {
+        groups_.erase(group);
+        leaving_.erase(group);
+        done();
+    };
+    member.stop(hand_over, environment_.scheduler.guard(std::move(stopped)));
+}
+
+void Shard::stop(std::function<void()> done) {
+    std::vector<GroupId> ids;
+    for (const auto& [id, group] : groups_) ids.push_back(id);
+    std::sort(ids.begin(), ids.end());
+    if (ids.empty()) return done();
+    auto left = std::make_shared<std::size_t>(ids.size());
+    for (GroupId id : ids) {
+        stop_member(id, true, [left, done] {
+            if (--*left == 0) done();
+        });
+    }
+}
+
+void Shard::plugins_changed() {
+    for (Group* group : all()) group->plugins_changed();
+}
+
+void Shard::receive(const HostName& from, PeerMessage message) {
+    auto member_of = [this](GroupId id) {
+        Group* group = find(id);
+        if (group == nullptr) ++ignored_;
+        return group;
+    };
+    if (auto* raft = std::get_if<RaftEnvelope>(&message)) {
+        if (Group* group = member_of(raft->group)) group->receive(std::move(*raft), from);
+    } else if (auto* fetch = std::get_if<SnapshotFetch>(&message)) {
+        if (Group* group = member_of(fetch->group)) group->receive(std::move(*fetch), from);
+    } else if (auto* piece = std::get_if<SnapshotPiece>(&message)) {
+        if (Group* group = member_of(piece->group)) group->receive(std::move(*piece));
+    }
+}
+
+void Shard::send(const HostName& to, PeerMessage message) {
+    environment_.transport.send(to, std::move(message));
+}
+
+void Shard::leader_changed(GroupId group, const HostName& leader) {
+    if (leader.empty()) return;
+    environment_.scheduler.post([this, group] { environment_.observer.leader_known(group); });
+}
+
+void Shard::ended(GroupId group) {
+    environment_.scheduler.post([this, group] { environment_.observer.member_ended(group); });
+}
+
+}  // namespace quorate::group

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "host/group/group.hpp"
+#include "host/group/member_scheduler.hpp"
+#include "host/group/transport.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace quorate::group {
+
+// Told by a shard about its members, never from within a member's own code. Thread: the shard.
+class ShardObserver {
+ public:
+    virtual ~ShardObserver() = default;
+    virtual void leader_known(GroupId group) = 0;
+    // The member left its group, or the group was deleted: it is to be erased.
+    virtual void member_ended(GroupId group) = 0;
+};
+
+// The members that live on one event loop's thread: makes, stops and erases them, and hands each
+// the messages that are for it. A group's shard follows from its id (Host), so a group is only
+// ever looked for on one.
+//
+// Thread: the shard. Destroyed without stop(), it stands for a crash.
+class Shard final : GroupLinks, GroupObserver {
+ public:
+    struct Environment {
+        MemberScheduler& scheduler;  // of this shard's host: runs nothing once that is gone
+        Transport& transport;
+        storage::LogStore& log;
+        storage::SnapshotStore& snapshots;
+        machine::MachineFactory& machines;
+        ShardObserver& observer;
+        HostName host;
+    };
+    Shard(Environment environment, GroupOptions options);
+    ~Shard() override;
+
+    // Makes the member durable, then starts it. Pre: none of this group is here.
+    void create(Registration registration, Reply<Done> done);
+    // Starts a member that the log store has. Pre: none of this group is here.
+    Group& start(Registration registration, std::optional<storage::RecoveredLog> recovered);
+    // Stops the member and erases all of it; done when that is durable. Pre: find(group).
+    void erase(GroupId group, Reply<Done> done);
+    // Null: none here, or on its way out.
+    Group* find(GroupId group) const;
+    std::vector<Group*> all() const;
+
+    // RaftEnvelope, SnapshotFetch, SnapshotPiece. Those for a group that is not here are ignored.
+    void receive(const HostName& from, PeerMessage message);
+    std::uint64_t ignored() const { return ignored_; }
+    void plugins_changed();
+
+    // Hands over what it leads, stops every member, and forgets them; what is on disk stays.
+    void stop(std::function<void()> done);
+
+ private:
+    void send(const HostName& to, PeerMessage message) override;
+    void leader_changed(GroupId group, const HostName& leader) override;
+    void ended(GroupId group) override;
+
+    void stop_member(GroupId group, bool hand_over, std::function<void()> done);
+    void erase_files(GroupId group, Reply<Done> done);
+
+    Environment environment_;
+    GroupOptions options_;
+    std::unordered_map<GroupId, std::unique_ptr<Group>> groups_;
+    std::unordered_map<GroupId, std::unique_ptr<Group>> leaving_;  // stopping; get no messages
+    std::uint64_t ignored_ = 0;
+};
+
+}  // namespace quorate::group
