@@ -50,7 +50,7 @@ class Opening {
 };
 
 Result<AuditedLog> Opening::run() {
-    TRY_VOID(files_.make_directory(paths_.directory));
+    TRY_VOID(make_directory_durably(files_, paths_.directory));
     TRY_VOID(list_files());
     TRY_VOID(open_settled());
     TRY_VOID(open_watermark());
@@ -208,7 +208,7 @@ Result<void> Opening::keep_damaged_files() {
 
 // A copy, since the file itself goes on being what the log is recovered from until that is done.
 Result<void> Opening::keep_copy(const std::string& name) {
-    TRY_VOID(files_.make_directory(paths_.damaged()));
+    TRY_VOID(make_directory_durably(files_, paths_.damaged()));
     TRY(std::string content, read_whole(files_, paths_.directory + "/" + name));
     std::string path;
     for (int i = 1;; ++i) {

@@ -53,6 +53,9 @@ bool Replay::may_be_torn(const ScannedRecord& record) const {
 }
 
 void Replay::on(const ScannedRecord& record) {
+    bool opening = record.intact && record.header->kind == RecordKind::open;
+    // Written ahead: a file that was opened does not prove that the one before it came to its end.
+    if (opening && (!deferred_.empty() || !unit_.empty())) return;
     Kept kept{record, owner_, file_};
     if (record.intact) found_.batch = std::max(found_.batch, record.header->batch);
     if (deferred_.empty() && record.intact) return accept(kept);

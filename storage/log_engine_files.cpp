@@ -27,6 +27,8 @@ Result<WalFile> make_wal_file(Files& files, const LogPaths& paths, const WalFile
     TRY_VOID(file->sync());
     TRY_VOID(files.rename(spare, paths.wal(order.number)));
     TRY_VOID(files.sync_directory(paths.directory));
+    TRY(file,
+        files.open(paths.wal(order.number), Files::Mode::read_write));  // by its name, for errors
     return WalFile{.number = order.number, .file = std::move(file), .bytes = order.bytes};
 }
 

@@ -15,7 +15,10 @@ class LogReports {
     void call(Executor& on, Task task);
     void post_all();
     // The batch failed: nobody is told anything.
-    void drop_all() { lists_.clear(); }
+    void drop_all() {
+        ++report_;
+        lists_.clear();
+    }
 
  private:
     struct Item {

@@ -15,7 +15,7 @@ std::string name_of(GroupId id) {
 }  // namespace
 
 void LogEngine::done_when_durable(Executor* on, request::Done done, Result<void> result) {
-    if (on == nullptr || !done) return;
+    if (failed_ || on == nullptr || !done) return;
     reports_.call(*on, [done = std::move(done), result = std::move(result)] { done(result); });
 }
 
@@ -79,7 +79,7 @@ void LogEngine::on(request::Write&& write) {
         return;
     }
     write_store(write.group, group, write.store);
-    reports_.stored(group.attachment, write.store.ticket);
+    if (!failed_) reports_.stored(group.attachment, write.store.ticket);
 }
 
 bool LogEngine::accepts(const Group& group, const raft::Store& store) const {

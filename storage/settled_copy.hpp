@@ -24,6 +24,8 @@ Result<SettledCopy> read_settled_copy(Files& files, const std::string& path);
 Result<std::string> read_whole(Files& files, const std::string& path);
 // Makes `path` hold `content`, durably and at once: there is never half of it.
 Result<void> replace_whole(Files& files, const std::string& path, const std::string& content);
+// Makes a directory and its parents, durably.
+Result<void> make_directory_durably(Files& files, const std::string& path);
 // The directory of a path; "" for the root.
 std::string directory_of(const std::string& path);
 
