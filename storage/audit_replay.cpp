@@ -232,10 +232,10 @@ void Replay::check(GroupId id, Group& group) {
         group.vouched = true;
         return;
     }
+    group.highest = std::max(group.highest, mark->second.index);
     group.vouched = mark->second.chain == group.image.chain;
     if (group.vouched) return;
     group.broken = true;
-    group.highest = std::max(group.highest, mark->second.index);
     group.add_damage("the log ends before what was acknowledged, entry " +
                      std::to_string(mark->second.index.value()) + " in term " +
                      std::to_string(mark->second.term.value()));
