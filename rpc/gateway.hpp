@@ -1,0 +1,59 @@
+#pragma once
+
+#include "host/base/result.hpp"
+#include "host/group/service.hpp"
+#include "rpc/loop/event_loop.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace quorate::rpc {
+
+// Limits of what clients may ask of one host.
+struct GatewayOptions {
+    std::string listen;    // host:port, port 0 takes a free one
+    std::string software;  // "quorate 0.1.0"
+    std::string token;     // what login() must bring; empty: whoever reaches the port may come in
+    std::size_t max_connections = 10000;  // more are closed at once
+    Duration login_timeout = 30s;         // a connection that has not logged in by then is closed
+    std::uint64_t max_message_bytes = 64ull << 20;  // larger ones end their connection
+    // Per connection, of commands and queries taken and not answered: more are refused, overloaded.
+    std::uint64_t max_inflight_bytes = 64ull << 20;
+    std::uint32_t pipeline_commands = 8192;  // per pipeline, unanswered: its credit
+    std::uint64_t pipeline_bytes = 16ull << 20;
+    std::uint32_t pipeline_pushes = 4;  // calls of outcomes on their way to one sink
+    // Answers that wait for a client to read them: above the first nothing further is read from it, above
+    // the second its connection is closed.
+    std::size_t congested_bytes = 4u << 20;
+    std::size_t max_queued_bytes = 64u << 20;
+    Duration stall_timeout = 30s;  // ... also if it takes nothing for so long
+    Duration max_timeout = 1h;     // longer ones asked for are cut to it
+    // `partition` of the schema; empty: not offered.
+    std::function<Result<void>(const std::vector<group::HostName>&)> partition;
+};
+
+// Serves rpc/schema/client.capnp over a HostService. What a client does, or fails to do, costs its own
+// connection. Every command that was taken ends in an outcome; those of a connection that is gone are
+// dropped when they come. Thread: the loop's, within a Scope; the service's calls are made and answered there.
+class Gateway {
+ public:
+    // Binds at once; connections wait until start(). Errc::address_in_use, address_invalid.
+    static Result<std::unique_ptr<Gateway>> open(loop::EventLoop& loop, GatewayOptions options);
+    // Ends every connection. Answers that come later are dropped.
+    ~Gateway();
+
+    // The service must outlive this object.
+    void start(group::HostService& service);
+    const std::string& address() const;  // as bound
+    std::size_t connections() const;
+
+ private:
+    class Impl;
+    explicit Gateway(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace quorate::rpc

@@ -1,0 +1,182 @@
+// One group, as client.capnp offers it: single commands and queries.
+
+#include "host/group/command.hpp"
+#include "rpc/gateway_client.hpp"
+
+#include <utility>
+
+namespace quorate::rpc {
+namespace {
+
+constexpr Duration describe_timeout = 5s;
+
+class GroupServer final : public schema::Group::Server {
+ public:
+    GroupServer(GatewayClientPtr client, std::shared_ptr<group::GroupPort> port)
+        : client_(std::move(client)), port_(std::move(port)) {}
+
+    kj::Promise<void> describe(DescribeContext context) override;
+    kj::Promise<void> submit(SubmitContext context) override;
+    kj::Promise<void> query(QueryContext context) override;
+    kj::Promise<void> submitText(SubmitTextContext context) override;
+    kj::Promise<void> queryText(QueryTextContext context) override;
+    kj::Promise<void> pipeline(PipelineContext context) override;
+
+ private:
+    kj::Promise<group::Outcome> submit(ByteView command, std::uint32_t timeout_ms);
+    struct Question {
+        Result<group::ReadLevel> level;
+        std::uint64_t at_least = 0;
+        Bytes query;
+        std::uint32_t timeout_ms = 0;
+    };
+    kj::Promise<Result<group::QueryAnswer>> query(Question question);
+
+    GatewayClientPtr client_;
+    std::shared_ptr<group::GroupPort> port_;
+};
+
+void encode_result(const Result<group::QueryAnswer>& result, schema::Answer::Builder out) {
+    if (result.has_value()) {
+        encode(*result, out);
+    } else {
+        encode(result.error(), out.initFailed());
+    }
+}
+
+// ---- commands ---------------------------------------------------------------------------------
+
+kj::Promise<group::Outcome> GroupServer::submit(ByteView command, std::uint32_t timeout_ms) {
+    std::uint64_t bytes = command.size() + group::command_header_bytes;
+    if (!client_->take(bytes)) return group::Outcome(group::NotApplied{overloaded(*client_), {}});
+    Bytes payload = group::make_command({.time_ms = client_->loop.wall_ms()}, command);
+    auto [promise, done] = await<group::Outcome>();
+    auto settled = [client = client_, bytes, done = std::move(done)](group::Outcome outcome) {
+        client->inflight_bytes -= bytes;
+        done(std::move(outcome));
+    };
+    port_->submit(std::move(payload), client_->deadline(timeout_ms), std::move(settled));
+    return kj::mv(promise);
+}
+
+kj::Promise<void> GroupServer::submit(SubmitContext context) {
+    context.allowCancellation();
+    auto params = context.getParams();
+    auto outcome = submit(view(params.getCommand()), params.getTimeoutMs());
+    context.releaseParams();
+    return outcome.then([context](group::Outcome&& result) mutable {
+        encode(result, context.getResults().initOutcome());
+    });
+}
+
+kj::Promise<void> GroupServer::submitText(SubmitTextContext context) {
+    context.allowCancellation();
+    auto params = context.getParams();
+    std::vector<std::string> words = decode(params.getWords());
+    Result<Bytes> command = port_->encode_command(words);
+    if (!command.has_value()) {
+        encode(group::NotApplied{command.error(), {}}, context.getResults().initOutcome());
+        return kj::READY_NOW;
+    }
+    auto outcome = submit(command->view(), params.getTimeoutMs());
+    context.releaseParams();
+    return outcome.then(
+        [context, port = port_, words = std::move(words)](group::Outcome&& result) mutable {
+            encode(result, context.getResults().initOutcome());
+            if (const auto* applied = std::get_if<group::Applied>(&result)) {
+                context.getResults().setText(port->render_reply(words, applied->reply.view()));
+            }
+        });
+}
+
+kj::Promise<void> GroupServer::pipeline(PipelineContext context) {
+    auto results = context.getResults();
+    results.setPipeline(make_pipeline(client_, port_, context.getParams().getSink()));
+    results.setCreditCommands(client_->options.pipeline_commands);
+    results.setCreditBytes(client_->options.pipeline_bytes);
+    return kj::READY_NOW;
+}
+
+// ---- queries ----------------------------------------------------------------------------------
+
+kj::Promise<Result<group::QueryAnswer>> GroupServer::query(Question question) {
+    using Answered = Result<group::QueryAnswer>;
+    if (!question.level.has_value()) return Answered(question.level.error());
+    std::uint64_t bytes = question.query.size();
+    if (!client_->take(bytes)) return Answered(overloaded(*client_));
+    auto [promise, done] = await<Answered>();
+    auto settled = [client = client_, bytes, done = std::move(done)](Answered answer) {
+        client->inflight_bytes -= bytes;
+        done(std::move(answer));
+    };
+    port_->query(*question.level, Index(question.at_least), std::move(question.query),
+                 client_->deadline(question.timeout_ms), std::move(settled));
+    return kj::mv(promise);
+}
+
+kj::Promise<void> GroupServer::query(QueryContext context) {
+    context.allowCancellation();
+    auto params = context.getParams();
+    auto answer = query(Question{.level = checked([&] { return from_wire(params.getLevel()); }),
+                                 .at_least = params.getAtLeast(),
+                                 .query = Bytes::copy_of(view(params.getQuery())),
+                                 .timeout_ms = params.getTimeoutMs()});
+    context.releaseParams();
+    return answer.then([context](Result<group::QueryAnswer>&& result) mutable {
+        encode_result(result, context.getResults().initAnswer());
+    });
+}
+
+kj::Promise<void> GroupServer::queryText(QueryTextContext context) {
+    context.allowCancellation();
+    auto params = context.getParams();
+    std::vector<std::string> words = decode(params.getWords());
+    Result<Bytes> encoded = port_->encode_query(words);
+    if (!encoded.has_value()) {
+        encode(encoded.error(), context.getResults().initAnswer().initFailed());
+        return kj::READY_NOW;
+    }
+    auto answer = query(Question{.level = checked([&] { return from_wire(params.getLevel()); }),
+                                 .at_least = params.getAtLeast(),
+                                 .query = std::move(*encoded),
+                                 .timeout_ms = params.getTimeoutMs()});
+    return answer.then([context, port = port_,
+                        words = std::move(words)](Result<group::QueryAnswer>&& result) mutable {
+        encode_result(result, context.getResults().initAnswer());
+        if (result.has_value()) {
+            context.getResults().setText(port->render_reply(words, result->reply.view()));
+        }
+    });
+}
+
+// ---- what it is -------------------------------------------------------------------------------
+
+kj::Promise<void> GroupServer::describe(DescribeContext context) {
+    context.allowCancellation();
+    encode(port_->machine(), context.getResults().initMachine());
+    auto [promise, done] = await<Result<std::vector<group::MemberAnswer>>>();
+    client_->service.group_members(port_->name(), false, client_->loop.now() + describe_timeout,
+                                   std::move(done));
+    return promise.then(
+        [context, port = port_](Result<std::vector<group::MemberAnswer>>&& members) mutable {
+            // Who cannot be asked now is simply not told of; the group itself is known.
+            group::GroupLocation location{.group = port->id(), .name = port->name()};
+            if (members.has_value()) {
+                for (const group::MemberAnswer& member : *members) {
+                    location.hosts.push_back(member.host);
+                    if (member.status && !member.status->leader.empty()) {
+                        location.leader = member.status->leader;
+                    }
+                }
+            }
+            encode(location, context.getResults().initLocation());
+        });
+}
+
+}  // namespace
+
+schema::Group::Client make_group(GatewayClientPtr client, std::shared_ptr<group::GroupPort> port) {
+    return kj::heap<GroupServer>(std::move(client), std::move(port));
+}
+
+}  // namespace quorate::rpc
