@@ -74,14 +74,6 @@ Result<void> replace_whole(Files& files, const std::string& path, const std::str
     return files.sync_directory(directory_of(path));
 }
 
-Result<void> make_directory_durably(Files& files, const std::string& path) {
-    if (path.empty()) return {};
-    TRY_VOID(make_directory_durably(files, directory_of(path)));
-    TRY_VOID(files.make_directory(path));
-    // Even if it was there: who made it may have died before this.
-    return files.sync_directory(directory_of(path));
-}
-
 Result<void> write_settled_copy(Files& files, const std::string& path, SettledMark mark,
                                 const Images& images) {
     return replace_whole(files, path, encode_state(mark, images));

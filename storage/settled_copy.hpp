@@ -1,5 +1,6 @@
 #pragma once
 
+#include "storage/durable_directory.hpp"
 #include "storage/files.hpp"
 #include "storage/settled_log.hpp"
 
@@ -24,8 +25,6 @@ Result<SettledCopy> read_settled_copy(Files& files, const std::string& path);
 Result<std::string> read_whole(Files& files, const std::string& path);
 // Makes `path` hold `content`, durably and at once: there is never half of it.
 Result<void> replace_whole(Files& files, const std::string& path, const std::string& content);
-// Makes a directory and its parents, durably.
-Result<void> make_directory_durably(Files& files, const std::string& path);
 // The directory of a path; "" for the root.
 std::string directory_of(const std::string& path);
 

@@ -55,16 +55,6 @@ std::optional<GroupId> parse_hex_name(std::string_view name) {
     return GroupId(*value);
 }
 
-Result<void> make_directory_durably(Files& files, const std::string& path) {
-    TRY_VOID(files.make_directory(path));
-    for (std::string parent = path; !parent.empty();) {
-        std::size_t slash = parent.rfind('/');
-        parent.resize(slash == std::string::npos ? 0 : slash);
-        TRY_VOID(files.sync_directory(parent));
-    }
-    return {};
-}
-
 Result<std::vector<SnapshotName>> SnapshotShelf::names_on_disk(GroupId group) {
     auto listed = files.list(group_path(group));
     if (!listed.has_value() && listed.error().code == Errc::not_found) {

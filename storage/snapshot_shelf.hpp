@@ -1,6 +1,7 @@
 #pragma once
 
 #include "host/base/mailbox.hpp"
+#include "storage/durable_directory.hpp"
 #include "storage/files.hpp"
 #include "storage/snapshot_file.hpp"
 #include "storage/snapshot_store.hpp"
@@ -113,9 +114,6 @@ class SnapshotShelf {
 };
 
 using SnapshotShelfPtr = std::shared_ptr<SnapshotShelf>;
-
-// Makes the directory and its parents so that they survive a power cut.
-Result<void> make_directory_durably(Files& files, const std::string& path);
 
 // Holds a group's writer-or-receiver place while it lives.
 class SnapshotClaim {

@@ -1,0 +1,98 @@
+#include "host/base/log.hpp"
+#include "host/daemon/host_process.hpp"
+#include "host/daemon/logging.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <map>
+#include <unistd.h>
+
+namespace quorate::daemon {
+namespace {
+
+constexpr const char* version = QUORATE_VERSION;
+
+struct Options {
+    ConfigSources sources;
+    bool check_config = false;
+    bool keys = false;
+    bool version = false;
+};
+
+std::map<std::string, std::string> environment() {
+    std::map<std::string, std::string> variables;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        std::string_view text(*variable);
+        std::size_t equals = text.find('=');
+        if (equals != std::string_view::npos) {
+            variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+        }
+    }
+    return variables;
+}
+
+int print_keys() {
+    Config defaults;
+    for (const ConfigKey& key : config_keys()) {
+        fmt::print("{:<30} {:<18} default {:<18} {}\n", key.name, key.unit,
+                   '"' + key.get(defaults) + '"', key.help);
+    }
+    return 0;
+}
+
+int refuse(const Error& error, int code) {
+    fmt::print(stderr, "error {}\n  fix: {}\n", to_string(error), error.advice());
+    return code;
+}
+
+int run(const Options& options) {
+    if (options.version) {
+        fmt::print("quorated {}\n", version);
+        return 0;
+    }
+    if (options.keys) return print_keys();
+    auto loaded = load_config(options.sources);
+    if (!loaded.has_value()) return refuse(loaded.error(), 2);
+    for (const std::string& warning : loaded->warnings)
+        fmt::print(stderr, "warning: {}\n", warning);
+    if (options.check_config) {
+        fmt::print("configuration ok\n");
+        return 0;
+    }
+    start_logging(loaded->config);
+    auto host = HostProcess::open(loaded->config, version);
+    if (!host.has_value()) return refuse(host.error(), 1);
+    (*host)->run();
+    return 0;
+}
+
+}  // namespace
+}  // namespace quorate::daemon
+
+int main(int argc, char** argv) {
+    using namespace quorate;
+    std::signal(SIGPIPE, SIG_IGN);
+    daemon::Options options;
+    options.sources.environment = daemon::environment();
+    CLI::App app("quorated: one Quorate host", "quorated");
+    app.add_option("--config", options.sources.file,
+                   "TOML file; `quorated --keys` lists every key");
+    app.add_option("--set", options.sources.settings, "key=value, over environment and file")
+        ->allow_extra_args(false);
+    app.add_flag("--check-config", options.check_config,
+                 "say what is wrong with the configuration, and end");
+    app.add_flag("--keys", options.keys, "print every key with its default and meaning");
+    app.add_flag("--version", options.version, "print the version");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        return app.exit(e) == 0 ? 0 : 2;
+    }
+    try {
+        return daemon::run(options);
+    } catch (const std::exception& e) {
+        return daemon::refuse(fail(Errc::internal, e.what()), 1);
+    }
+}

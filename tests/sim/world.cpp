@@ -1,0 +1,342 @@
+#include "tests/sim/world.hpp"
+
+#include "host/base/log.hpp"
+#include "host/group/command.hpp"
+#include "tests/sim/sim_client.hpp"
+
+#include <algorithm>
+#include <set>
+
+QR_DECLARE_STATIC_PLUGIN(kv);
+
+namespace quorate::sim {
+namespace {
+
+constexpr Duration formation_limit = 30s;
+constexpr Duration healing_limit = 60s;
+
+machine::StaticPlugins& plugins() {
+    static machine::StaticPlugins* all = [] {
+        auto* made = new machine::StaticPlugins;
+        made->add(QR_STATIC_ENTRY(kv)).value();
+        return made;
+    }();
+    return *all;
+}
+
+class World {
+ public:
+    explicit World(const Settings& settings)
+        : settings_(settings),
+          random_(settings.seed * 77 + 5),
+          network_(loop_, settings_, witness_, random_()) {
+        SimHost::Environment environment{
+            loop_,     network_,  witness_,
+            plugins(), settings_, [this](SimHost& host) { doomed_.insert(&host); }};
+        for (std::size_t i = 0; i < settings_.hosts; ++i) {
+            hosts_.push_back(
+                std::make_unique<SimHost>(environment, "h" + std::to_string(i), random_()));
+        }
+        for (std::size_t i = 0; i < settings_.clients; ++i) {
+            clients_.push_back(std::make_unique<SimClient>(loop_, witness_, settings_, hosts_,
+                                                           "c" + std::to_string(i), random_()));
+        }
+        listen_to_log();
+    }
+    ~World() { log::set_sink({}); }
+
+    RunResult run() {
+        for (auto& host : hosts_) host->start();
+        form_groups();
+        network_.on_sent([this](const std::string& from) { maybe_crash_after_send(from); });
+        for (auto& client : clients_) client->start();
+        Time end = loop_.now() + settings_.length;
+        while (ok() && loop_.now() < end) {
+            faults();
+            run_until(std::min(end, loop_.now() + 100ms));
+        }
+        heal();
+        RunResult result{
+            witness_.breach(), loop_.digest(), loop_.events(), loop_.now().time_since_epoch(),
+            witness_.reach,    crashes_,       partitions_};
+        return result;
+    }
+
+ private:
+    bool ok() const { return witness_.breach().empty(); }
+
+    // A broken invariant of ours fences a member and would only show as lost availability.
+    void listen_to_log() {
+        log::set_sink([this](const log::Event& event) {
+            if (event.name == "member_fenced")
+                witness_.report("a member was fenced: " + std::string(event.text));
+        });
+    }
+
+    // Runs events; hosts whose disk failed die as soon as the event that noticed is over.
+    void run_until(Time end) {
+        while (ok() && loop_.run_next(end)) bury();
+    }
+    bool run_until(Time end, const std::function<bool()>& done) {
+        while (ok() && !done() && loop_.run_next(end)) bury();
+        return ok() && done();
+    }
+    void bury() {
+        while (!doomed_.empty()) {
+            SimHost* host = *doomed_.begin();
+            doomed_.erase(doomed_.begin());
+            if (host->alive()) crash(*host);
+        }
+    }
+
+    void form_groups() {
+        for (std::size_t i = 0; ok() && i < settings_.groups; ++i) {
+            group::CreateGroup request{.name = "g" + std::to_string(i), .plugin = "quorate.kv"};
+            for (std::size_t h = 0; h < std::min(settings_.first_members, settings_.hosts); ++h) {
+                request.hosts.push_back(hosts_[(h + i) % hosts_.size()]->name());
+            }
+            bool formed = false;
+            bool waiting = false;
+            run_until(loop_.now() + formation_limit, [&] {
+                if (formed || waiting) return formed;
+                SimHost& host = *hosts_.front();
+                if (!host.serving()) return false;
+                waiting = true;
+                host.service().create_group(
+                    request, loop_.now() + 5s, [&](Result<group::GroupLocation> made) {
+                        waiting = false;
+                        formed = made.has_value() || made.error().code == Errc::group_exists;
+                        if (made.has_value()) ids_.push_back(made->group);
+                        // With loss a try may fail; it is made again until the limit.
+                    });
+                return false;
+            });
+            if (ok() && !formed)
+                witness_.report("group " + request.name + " was not formed on healthy hosts");
+            // The call's callback refers to this frame.
+            run_until(loop_.now() + 6s, [&] { return !waiting; });
+        }
+    }
+
+    void crash(SimHost& host) {
+        ++crashes_;
+        Owner life = host.life();
+        host.crash(chance(random_, settings_.power_cuts) ? SimHost::End::power_cut
+                                                         : SimHost::End::killed);
+        for (auto& client : clients_) client->host_died(life);
+        if (healing_) return;
+        loop_.at(loop_.now() + between(random_, Duration(10ms), Duration(4s)), 0, [this, &host] {
+            if (!host.alive()) host.start();
+        });
+    }
+
+    void maybe_crash_after_send(const std::string& from) {
+        if (healing_ || !chance(random_, settings_.crashes_after_send)) return;
+        auto host = std::ranges::find(hosts_, from, [](auto& h) { return h->name(); });
+        doomed_.insert(host->get());
+    }
+
+    SimHost& any_host() { return *hosts_[random_() % hosts_.size()]; }
+    // Drawn once per 100 ms of simulated time.
+    bool now_and_then(double per_second) { return chance(random_, per_second / 10); }
+
+    void faults() {
+        if (now_and_then(settings_.crashes)) crash_somehow(any_host());
+        if (now_and_then(settings_.partitions)) partition();
+        if (now_and_then(settings_.one_way_cuts))
+            network_.cut(any_host().name(), any_host().name());
+        if (now_and_then(settings_.partitions + settings_.one_way_cuts)) network_.mend_cuts();
+        if (now_and_then(settings_.membership_changes)) change_membership();
+        if (now_and_then(settings_.transfers)) transfer();
+        if (now_and_then(settings_.snapshots)) take_snapshots();
+    }
+
+    void crash_somehow(SimHost& host) {
+        if (!host.alive()) return;
+        if (!chance(random_, settings_.crashes_in_disk)) return crash(host);
+        host.fail_disk_soon();
+        // If no operation follows, or the failure hit what can be done without, it dies all the same.
+        Owner life = host.life();
+        loop_.at(loop_.now() + 200ms, 0, [this, &host, life] {
+            if (host.life() == life) doomed_.insert(&host);
+        });
+    }
+
+    // Some hosts on one side, the rest on the other.
+    void partition() {
+        ++partitions_;
+        std::set<std::string> side;
+        for (auto& host : hosts_) {
+            if (chance(random_, 0.5)) side.insert(host->name());
+        }
+        for (auto& a : hosts_) {
+            for (auto& b : hosts_) {
+                if (side.contains(a->name()) != side.contains(b->name()))
+                    network_.cut(a->name(), b->name());
+            }
+        }
+    }
+
+    std::string any_group() { return "g" + std::to_string(random_() % settings_.groups); }
+
+    void change_membership() {
+        SimHost& at = any_host();
+        if (!at.serving()) return;
+        std::string host = any_host().name();
+        Time deadline = loop_.now() + 5s;
+        if (chance(random_, 0.6)) {
+            auto kind = chance(random_, 0.7) ? raft::VoteKind::promotable : raft::VoteKind::voter;
+            at.service().add_member(any_group(), host, kind, deadline, [](Result<EntryId>) {});
+        } else {
+            at.service().remove_member(any_group(), host, deadline, [](Result<EntryId>) {});
+        }
+    }
+
+    void transfer() {
+        SimHost& at = any_host();
+        if (!at.serving()) return;
+        std::string to = chance(random_, 0.5) ? std::string() : any_host().name();
+        at.service().transfer_leadership(any_group(), to, loop_.now() + 3s,
+                                         [](Result<group::Done>) {});
+    }
+
+    void take_snapshots() {
+        SimHost& at = any_host();
+        if (!at.serving()) return;
+        at.service().take_snapshot(any_group(), {}, loop_.now() + 5s,
+                                   [](Result<std::vector<group::SnapshotSummary>>) {});
+    }
+
+    // I15: with all faults over, everything becomes available and equal again.
+    void heal() {
+        if (!ok()) return;
+        healing_ = true;
+        network_.heal();
+        settings_.stall = 0;
+        settings_.sync_high = 2ms;
+        for (auto& host : hosts_) {
+            if (!host->alive()) host->start();
+        }
+        Time end = loop_.now() + healing_limit;
+        run_until(loop_.now() + 5s);
+        for (auto& client : clients_) client->stop();
+        bool quiet = run_until(end, [this] {
+            return std::ranges::all_of(clients_, [](auto& client) { return client->idle(); });
+        });
+        if (ok() && !quiet) return witness_.report("a client's operation never ended");
+        for (std::size_t g = 0; ok() && g < settings_.groups; ++g)
+            check_group("g" + std::to_string(g), end);
+    }
+
+    // A write through any host is applied, and all members come to the same state.
+    void check_group(const std::string& name, Time end) {
+        if (!write_once(name, end)) {
+            if (ok())
+                witness_.report("after healing, no command was applied to " + name + ": " +
+                                last_answer_);
+            return;
+        }
+        std::string why = "no host answered";
+        bool asking = false;
+        bool equal = run_until(end, [&] {
+            if (why.empty() || asking) return why.empty();
+            SimHost& host = any_host();
+            if (!host.serving()) return false;
+            asking = true;
+            host.service().group_members(
+                name, true, loop_.now() + 2s,
+                [&, name](Result<std::vector<group::MemberAnswer>> answers) {
+                    asking = false;
+                    why = answers.has_value() ? compare(*answers) : to_string(answers.error());
+                });
+            return false;
+        });
+        run_until(loop_.now() + 3s, [&] { return !asking; });
+        if (ok() && !equal)
+            witness_.report("after healing, the members of " + name + " are not equal: " + why);
+    }
+
+    bool write_once(const std::string& name, Time end) {
+        bool applied = false;
+        bool busy = false;
+        int attempt = 0;
+        auto try_again = [&] {
+            SimHost& host = any_host();
+            if (!host.serving()) return;
+            busy = true;
+            Time deadline = loop_.now() + 3s;
+            host.with_group(name, deadline, [&, deadline](Result<group::GroupPort*> port) {
+                if (!port.has_value()) {
+                    last_answer_ = to_string(port.error());
+                    busy = false;
+                    return;
+                }
+                std::string payload = kv::put("final", "value " + std::to_string(++attempt) + name);
+                auto operation = witness_.begin((*port)->id(), payload, {});
+                (*port)->submit(group::make_command({}, as_bytes(payload)), deadline,
+                                [&, operation](group::Outcome outcome) {
+                                    busy = false;
+                                    witness_.ended(operation, outcome);
+                                    applied = std::holds_alternative<group::Applied>(outcome);
+                                    remember(outcome);
+                                });
+            });
+        };
+        run_until(end, [&] {
+            if (!applied && !busy) try_again();
+            return applied;
+        });
+        run_until(loop_.now() + 4s, [&] { return !busy; });
+        return applied;
+    }
+
+    void remember(const group::Outcome& outcome) {
+        if (auto* refused = std::get_if<group::NotApplied>(&outcome))
+            last_answer_ = to_string(refused->error);
+        if (auto* unknown = std::get_if<group::Unknown>(&outcome))
+            last_answer_ = to_string(unknown->error);
+    }
+
+    // Empty if all members are there, whole and equal; else what is wrong.
+    std::string compare(const std::vector<group::MemberAnswer>& answers) {
+        const group::MemberStatus* first = nullptr;
+        for (const group::MemberAnswer& answer : answers) {
+            if (!answer.status)
+                return answer.host +
+                       " did not answer: " + (answer.error ? to_string(*answer.error) : "");
+            const group::MemberStatus& s = *answer.status;
+            if (s.state != group::MemberState::running)
+                return answer.host + " is not running: " + s.trouble;
+            if (s.applied != s.last) return answer.host + " has not applied all it holds";
+            if (first == nullptr) first = &s;
+            if (s.applied != first->applied) return "applied indexes differ";
+            if (s.outcome_hash != first->outcome_hash) return "outcome hashes differ";
+            if (s.state_hash != first->state_hash) return "state hashes differ";
+        }
+        if (first == nullptr) return "it has no members";
+        witness_.finish(first->group, first->applied);
+        return {};
+    }
+
+    Settings settings_;
+    Random random_;
+    SimLoop loop_;
+    Witness witness_;
+    SimNetwork network_;
+    std::vector<std::unique_ptr<SimHost>> hosts_;
+    std::vector<std::unique_ptr<SimClient>> clients_;
+    std::vector<GroupId> ids_;
+    std::set<SimHost*> doomed_;
+    bool healing_ = false;
+    std::uint64_t crashes_ = 0;
+    std::uint64_t partitions_ = 0;
+    std::string last_answer_;
+};
+
+}  // namespace
+
+RunResult run_world(const Settings& settings) {
+    return World(settings).run();
+}
+
+}  // namespace quorate::sim
