@@ -61,11 +61,12 @@ void Group::Impl::wake() {
 }
 
 void Group::Impl::arm_tick() {
-    Time next = core_->next_deadline();
+    if (core_->next_deadline() == Time::max()) return;
+    // Time must pass for a tick to say anything.
+    Time next = std::max(core_->next_deadline(), told_time_ + 1ms);
     // An earlier timer finds nothing due and arms the next one: cheaper than a timer per turn.
     if (tick_timer_ != 0 && tick_at_ <= next) return;
     if (tick_timer_ != 0) scheduler_.cancel(std::exchange(tick_timer_, 0));
-    if (next == Time::max()) return;
     tick_at_ = next;
     tick_timer_ = scheduler_.at(next, [this] {
         tick_timer_ = 0;

@@ -1,0 +1,228 @@
+#include "tests/group/host_cluster.hpp"
+
+#include <algorithm>
+
+// Members that come and go, leadership that moves, snapshots that are asked for.
+namespace quorate::testing {
+namespace {
+
+using group::ReadLevel;
+
+struct Demo : HostCluster {
+    explicit Demo(std::size_t hosts = 4) : HostCluster(hosts) {
+        EXPECT_TRUE(create(host(0), "demo", {"h1", "h2", "h3"}).has_value());
+        EXPECT_EQ(submit(host(0), "demo", "a"), "applied 1:a");
+    }
+    Result<group::Done> transfer(TestHost& at, const std::string& to) {
+        Told<Result<group::Done>> told;
+        at.service().transfer_leadership("demo", to, in(10s), tell(told, in(10s)));
+        return await(told);
+    }
+    Result<std::vector<group::SnapshotSummary>> snapshot(TestHost& at, const std::string& host) {
+        Told<Result<std::vector<group::SnapshotSummary>>> told;
+        at.service().take_snapshot("demo", host, in(10s), tell(told, in(10s)));
+        return await(told);
+    }
+    bool carries_member(const std::string& name) {
+        Told<Result<std::vector<group::MemberAnswer>>> told;
+        host(name).service().list_members(in(5s), tell(told, in(5s)));
+        auto answers = await(told).value();
+        return std::any_of(answers.begin(), answers.end(), [&name](const auto& answer) {
+            return answer.host == name && answer.status.has_value();
+        });
+    }
+};
+
+TEST(HostMembers, a_fourth_is_added_and_holds_everything) {
+    Demo cluster;
+    auto added = cluster.add(cluster.host("h2"), "demo", "h4");
+    ASSERT_TRUE(added.has_value()) << to_string(added.error());
+    EXPECT_EQ(cluster.submit(cluster.host("h4"), "demo", "b"), "applied 2:b");
+    cluster.scheduler.run_for(1s);
+    EXPECT_EQ(cluster.query(cluster.host("h4"), "demo", ReadLevel::local, "all"), "a,b");
+    EXPECT_EQ(cluster.members(cluster.host("h4"), "demo"),
+              "h1:leader h2:follower h3:follower h4:follower");
+}
+
+TEST(HostMembers, one_is_added_from_a_host_that_has_none) {
+    Demo cluster(5);
+    ASSERT_TRUE(cluster.add(cluster.host("h5"), "demo", "h4").has_value());
+    EXPECT_TRUE(cluster.carries_member("h4"));
+    EXPECT_FALSE(cluster.carries_member("h5"));
+}
+
+TEST(HostMembers, a_follower_is_removed_and_erased) {
+    Demo cluster;
+    auto removed = cluster.remove(cluster.host("h1"), "demo", "h3");
+    ASSERT_TRUE(removed.has_value()) << to_string(removed.error());
+    cluster.scheduler.run_for(1s);
+    EXPECT_FALSE(cluster.carries_member("h3"));
+    EXPECT_EQ(cluster.members(cluster.host("h3"), "demo"), "h1:leader h2:follower");
+    EXPECT_EQ(cluster.submit(cluster.host("h3"), "demo", "b"), "applied 2:b");
+}
+
+TEST(HostMembers, the_leader_is_removed_and_another_takes_over) {
+    Demo cluster;
+    auto removed = cluster.remove(cluster.host("h2"), "demo", "h1");
+    ASSERT_TRUE(removed.has_value()) << to_string(removed.error());
+    EXPECT_EQ(cluster.submit(cluster.host("h1"), "demo", "b"), "applied 2:b");
+    EXPECT_NE(cluster.leader_of("demo").name, "h1");
+    EXPECT_FALSE(cluster.carries_member("h1"));
+}
+
+TEST(HostMembers, one_is_removed_and_added_again) {
+    Demo cluster;
+    for (int round = 0; round < 3; ++round) {
+        ASSERT_TRUE(cluster.remove(cluster.host("h1"), "demo", "h2").has_value());
+        auto added = cluster.add(cluster.host("h1"), "demo", "h2");
+        ASSERT_TRUE(added.has_value()) << to_string(added.error());
+    }
+    cluster.scheduler.run_for(1s);
+    EXPECT_EQ(cluster.query(cluster.host("h2"), "demo", ReadLevel::local, "all"), "a");
+}
+
+TEST(HostMembers, the_last_voter_stays) {
+    HostCluster cluster(1);
+    ASSERT_TRUE(cluster.create(cluster.host(0), "demo", {"h1"}).has_value());
+    EXPECT_EQ(name_of_error(cluster.remove(cluster.host(0), "demo", "h1")), "will_break_quorum");
+    EXPECT_EQ(cluster.submit(cluster.host(0), "demo", "a"), "applied 1:a");
+}
+
+TEST(HostMembers, changes_that_make_no_sense_are_refused) {
+    Demo cluster;
+    TestHost& h1 = cluster.host(0);
+    EXPECT_EQ(name_of_error(cluster.add(h1, "demo", "h2")), "already_member");
+    EXPECT_EQ(name_of_error(cluster.add(h1, "demo", "h9")), "no_such_host");
+    EXPECT_EQ(name_of_error(cluster.remove(h1, "demo", "h4")), "not_member");
+    EXPECT_EQ(name_of_error(cluster.remove(h1, "demo", "h9")), "not_member");
+    cluster.host("h4").crash();
+    EXPECT_EQ(name_of_error(cluster.add(h1, "demo", "h4")), "unreachable");
+    EXPECT_EQ(cluster.members(h1, "demo"), "h1:leader h2:follower h3:follower");
+}
+
+TEST(HostMembers, two_changes_at_once_follow_one_another) {
+    Demo cluster(5);
+    HostCluster::Told<Result<EntryId>> first, second, third;
+    Time deadline = cluster.in(10s);
+    cluster.host(0).service().add_member("demo", "h4", raft::VoteKind::voter, deadline,
+                                         cluster.tell(first, deadline));
+    cluster.host(1).service().add_member("demo", "h5", raft::VoteKind::promotable, deadline,
+                                         cluster.tell(second, deadline));
+    cluster.host(2).service().remove_member("demo", "h3", deadline, cluster.tell(third, deadline));
+    EXPECT_EQ(name_of_error(cluster.await(first)), "none");
+    EXPECT_EQ(name_of_error(cluster.await(second)), "none");
+    EXPECT_EQ(name_of_error(cluster.await(third)), "none");
+    EXPECT_EQ(cluster.members(cluster.host(0), "demo"),
+              "h1:leader h2:follower h4:follower h5:follower");
+}
+
+TEST(HostMembers, of_two_that_add_the_same_host_one_is_told_that_it_is_there) {
+    Demo cluster;
+    HostCluster::Told<Result<EntryId>> first, second;
+    Time deadline = cluster.in(10s);
+    cluster.host(0).service().add_member("demo", "h4", raft::VoteKind::voter, deadline,
+                                         cluster.tell(first, deadline));
+    cluster.host(1).service().add_member("demo", "h4", raft::VoteKind::voter, deadline,
+                                         cluster.tell(second, deadline));
+    std::set<std::string> ends{name_of_error(cluster.await(first)),
+                               name_of_error(cluster.await(second))};
+    EXPECT_TRUE(ends.contains("none"));
+    cluster.scheduler.run_for(1s);
+    EXPECT_EQ(cluster.members(cluster.host(0), "demo"),
+              "h1:leader h2:follower h3:follower h4:follower");
+}
+
+TEST(HostMembers, an_add_without_quorum_is_not_said_to_have_failed_nor_undone) {
+    Demo cluster;
+    cluster.host("h2").crash();
+    cluster.host("h3").crash();
+    auto added = cluster.add(cluster.host("h1"), "demo", "h4", 3s);
+    EXPECT_FALSE(added.has_value());
+    EXPECT_TRUE(error_info(added.error().code).retryable) << to_string(added.error());
+}
+
+TEST(HostMembers, a_member_that_was_removed_while_its_host_was_away_can_be_added_again) {
+    Demo cluster;
+    cluster.host("h3").crash();
+    ASSERT_TRUE(cluster.remove(cluster.host("h1"), "demo", "h3").has_value());
+    cluster.host("h3").start();
+    // Before anybody has told it that it is out.
+    EXPECT_TRUE(cluster.carries_member("h3"));
+    auto added = cluster.add(cluster.host("h1"), "demo", "h3");
+    ASSERT_TRUE(added.has_value()) << to_string(added.error());
+    cluster.scheduler.run_for(20s);
+    EXPECT_TRUE(cluster.carries_member("h3")) << "the late removal is for the former member only";
+    EXPECT_EQ(cluster.query(cluster.host("h3"), "demo", ReadLevel::local, "all"), "a");
+}
+
+TEST(HostMembers, what_a_removed_member_left_is_swept_by_removing_it_once_more) {
+    Demo cluster;
+    TestHost& h1 = cluster.host("h1");
+    cluster.host("h3").crash();
+    ASSERT_TRUE(cluster.remove(h1, "demo", "h3").has_value());
+    h1.stop();  // and with it what it meant to tell h3
+    h1.start();
+    cluster.host("h3").start();
+    cluster.scheduler.run_for(20s);
+    EXPECT_TRUE(cluster.carries_member("h3"));
+    ASSERT_TRUE(cluster.remove(h1, "demo", "h3").has_value());
+    EXPECT_FALSE(cluster.carries_member("h3"));
+}
+
+TEST(HostMembers, leadership_goes_where_it_is_sent) {
+    Demo cluster;
+    ASSERT_EQ(name_of_error(cluster.transfer(cluster.host("h4"), "h3")), "none");
+    EXPECT_EQ(cluster.leader_of("demo").name, "h3");
+    ASSERT_EQ(name_of_error(cluster.transfer(cluster.host("h1"), "")), "none");
+    EXPECT_NE(cluster.leader_of("demo").name, "h3");
+}
+
+TEST(HostMembers, leadership_does_not_go_where_it_cannot) {
+    Demo cluster;
+    TestHost& h1 = cluster.host("h1");
+    EXPECT_EQ(name_of_error(cluster.transfer(h1, "h1")), "already_leader");
+    EXPECT_EQ(name_of_error(cluster.transfer(h1, "h4")), "not_member");
+    HostCluster::Told<Result<EntryId>> added;
+    h1.service().add_member("demo", "h4", raft::VoteKind::non_voter, cluster.in(5s),
+                            cluster.tell(added, cluster.in(5s)));
+    ASSERT_TRUE(cluster.await(added).has_value());
+    EXPECT_EQ(name_of_error(cluster.transfer(h1, "h4")), "not_voter");
+    cluster.host("h3").crash();
+    EXPECT_EQ(name_of_error(cluster.transfer(h1, "h3")), "transfer_failed");
+    EXPECT_EQ(cluster.submit(h1, "demo", "b"), "applied 2:b");
+}
+
+TEST(HostMembers, snapshots_are_taken_where_they_are_asked_for_and_listed) {
+    Demo cluster;
+    auto one = cluster.snapshot(cluster.host("h4"), "h2");
+    ASSERT_TRUE(one.has_value()) << to_string(one.error());
+    ASSERT_EQ(one->size(), 1u);
+    EXPECT_EQ(one->front().host, "h2");
+    EXPECT_GE(one->front().last.index, Index(2));
+    auto all = cluster.snapshot(cluster.host("h4"), "");
+    ASSERT_EQ(all.value().size(), 3u);
+    EXPECT_EQ(name_of_error(cluster.snapshot(cluster.host("h1"), "h4")), "not_member");
+    HostCluster::Told<Result<std::vector<group::SnapshotSummary>>> told;
+    cluster.host("h4").service().list_snapshots("demo", cluster.in(5s),
+                                                cluster.tell(told, cluster.in(5s)));
+    EXPECT_GE(cluster.await(told).value().size(), 3u);
+}
+
+TEST(HostMembers, tell_equal_state_hashes_when_they_hold_the_same) {
+    Demo cluster;
+    cluster.scheduler.run_for(1s);
+    HostCluster::Told<Result<std::vector<group::MemberAnswer>>> told;
+    cluster.host("h4").service().group_members("demo", true, cluster.in(5s),
+                                               cluster.tell(told, cluster.in(5s)));
+    auto answers = cluster.await(told).value();
+    ASSERT_EQ(answers.size(), 3u);
+    for (const group::MemberAnswer& answer : answers) {
+        ASSERT_TRUE(answer.status.has_value()) << to_string(*answer.error);
+        EXPECT_EQ(answer.status->state_hash, answers[0].status->state_hash);
+        EXPECT_TRUE(answer.status->state_hash.has_value());
+        EXPECT_EQ(answer.status->applied, answers[0].status->applied);
+    }
+}
+
+}  // namespace
+}  // namespace quorate::testing
