@@ -1,8 +1,8 @@
 #pragma once
 
 #include "storage/posix_files.hpp"
+#include "tests/storage/fast_directory.hpp"
 #include "tests/storage/log_store_fixture.hpp"
-#include "tests/storage/temporary_directory.hpp"
 
 namespace quorate::storage {
 
@@ -31,7 +31,7 @@ class DiskUnderTest final : public LogStoreUnderTest {
         disk = std::move(*opened);
     }
 
-    TemporaryDirectory directory;
+    FastDirectory directory;
     std::unique_ptr<PosixFiles> files;
     std::unique_ptr<DiskLogStore> disk;
 

@@ -1,0 +1,161 @@
+#include "tests/storage/disk_fixture.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace quorate::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t last = 300;
+
+void flip_bit(const fs::path& path, std::uint64_t at, unsigned bit) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(at));
+    char byte = 0;
+    file.get(byte);
+    file.seekp(static_cast<std::streamoff>(at));
+    file.put(static_cast<char>(byte ^ static_cast<char>(1U << bit)));
+}
+
+// A store on the real disk with entries that have settled, closed in order, and copies of it.
+class WiredTigerDamage : public ::testing::Test {
+ protected:
+    void SetUp() override {
+        DiskUnderTest host;
+        std::vector<std::unique_ptr<GroupOf>> groups;
+        for (std::uint64_t id = 1; id <= 3; ++id) {
+            groups.push_back(std::make_unique<GroupOf>(host, id));
+            ASSERT_TRUE(groups.back()->create("registration " + std::to_string(id)).has_value());
+            groups.back()->attach();
+            raft::Store store;
+            store.hard = raft::HardState{Term(id), MemberId(9)};
+            groups.back()->write(std::move(store));
+        }
+        for (std::uint64_t i = 1; i <= last; ++i) {
+            groups[0]->append(i, i, 1, 100);
+            groups[1]->append(i, i, 1, 100);
+        }
+        for (auto& group : groups) ASSERT_TRUE(group->flush());
+        fs::path copy_of_groups = fs::path(host.directory.path()) / "log/groups";
+        for (int i = 0; i < 1000 && !fs::exists(copy_of_groups); ++i) host.drive();
+        ASSERT_TRUE(fs::exists(copy_of_groups)) << "nothing has settled";
+        host.disk.reset();
+        copy(host.directory.path(), kept.path());
+    }
+    static void copy(const std::string& from, const std::string& to) {
+        fs::remove_all(to);
+        fs::copy(from, to, fs::copy_options::recursive);
+    }
+    // What a store made of this directory finds.
+    struct Found {
+        std::vector<RecoveredLog> logs;
+        std::vector<std::string> findings;
+    };
+    Found open(DiskUnderTest& host) {
+        host.open();
+        return {.logs = host.disk->take_recovered(), .findings = host.disk->findings()};
+    }
+    void check(DiskUnderTest& host, Found found, const std::string& what) {
+        SCOPED_TRACE(what);
+        ASSERT_EQ(found.logs.size(), 3u);
+        for (const RecoveredLog& log : found.logs) {
+            std::uint64_t id = log.group.value();
+            EXPECT_EQ(log.registration.text(), "registration " + std::to_string(id));
+            EXPECT_EQ(log.hard, (raft::HardState{Term(id), MemberId(9)}));
+            if (id == 3) {
+                EXPECT_FALSE(log.damage) << "it has no entries";
+                continue;
+            }
+            if (log.damage) {
+                EXPECT_EQ(log.damage->promised, Index(last));
+                EXPECT_FALSE(found.findings.empty());
+                continue;
+            }
+            EXPECT_EQ(log.last, Index(last));
+            GroupOf group(host, id);
+            auto entries = group.read(1, last);
+            ASSERT_TRUE(entries.has_value()) << to_string(entries.error());
+            ASSERT_EQ(entries->size(), last);
+            for (const raft::Entry& e : *entries) {
+                ASSERT_EQ(e.payload.text(), GroupOf::payload(e.id.index.value(), 1, 100));
+            }
+        }
+    }
+
+    FastDirectory kept;
+};
+
+TEST_F(WiredTigerDamage, a_flipped_bit_in_any_of_its_files_is_harmless_or_said) {
+    std::size_t said = 0;
+    DiskUnderTest host;
+    for (const auto& item : fs::directory_iterator(kept.path() + "/log/settled")) {
+        std::uint64_t size = item.file_size();
+        for (std::uint64_t sample = 0; sample < std::min<std::uint64_t>(size, 12); ++sample) {
+            std::uint64_t at = size * sample / 12 + sample % 7;
+            if (at >= size) continue;
+            host.disk.reset();
+            copy(kept.path(), host.directory.path());
+            fs::path path =
+                fs::path(host.directory.path()) / "log/settled" / item.path().filename();
+            flip_bit(path, at, static_cast<unsigned>(at % 8));
+            Found found = open(host);
+            said += found.findings.empty() ? 0 : 1;
+            check(host, found, path.filename().string() + " at " + std::to_string(at));
+            if (HasFailure()) return;
+        }
+    }
+    EXPECT_GT(said, 5u);
+}
+
+TEST_F(WiredTigerDamage, each_of_its_files_may_be_missing) {
+    DiskUnderTest host;
+    for (const auto& item : fs::directory_iterator(kept.path() + "/log/settled")) {
+        host.disk.reset();
+        copy(kept.path(), host.directory.path());
+        fs::remove(fs::path(host.directory.path()) / "log/settled" / item.path().filename());
+        check(host, open(host), item.path().filename().string() + " is missing");
+        if (HasFailure()) return;
+    }
+}
+
+TEST_F(WiredTigerDamage, the_whole_of_it_may_be_missing_and_what_is_left_of_it_is_kept) {
+    DiskUnderTest host;
+    host.disk.reset();
+    copy(kept.path(), host.directory.path());
+    fs::path entries = fs::path(host.directory.path()) / "log/settled/entries.wt";
+    flip_bit(entries, fs::file_size(entries) / 2, 3);
+    Found found = open(host);
+    check(host, found, "entries.wt");
+    EXPECT_FALSE(found.findings.empty());
+    EXPECT_TRUE(fs::exists(host.directory.path() + "/log/damaged/settled.1/entries.wt"));
+    host.disk.reset();
+    fs::remove_all(host.directory.path() + "/log/settled");
+    found = open(host);
+    ASSERT_EQ(found.logs.size(), 3u);
+    EXPECT_FALSE(found.findings.empty());
+}
+
+TEST_F(WiredTigerDamage, damage_is_reported_at_each_start_until_it_is_repaired) {
+    DiskUnderTest host;
+    host.disk.reset();
+    copy(kept.path(), host.directory.path());
+    fs::remove_all(host.directory.path() + "/log/settled");
+    open(host);
+    host.disk.reset();
+    Found again = open(host);
+    EXPECT_TRUE(again.findings.empty());
+    for (const RecoveredLog& log : again.logs) {
+        EXPECT_EQ(log.damage.has_value(), log.group != GroupId(3));
+        host.disk->repaired(log.group);
+    }
+    host.disk.reset();
+    for (const RecoveredLog& log : open(host).logs) EXPECT_FALSE(log.damage);
+}
+
+}  // namespace
+}  // namespace quorate::storage
