@@ -4,8 +4,10 @@
 #include "rpc/loop/connection_impl.hpp"
 
 #include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -146,10 +148,16 @@ class Connector::Impl : public std::enable_shared_from_this<Connector::Impl> {
             loop_.post([self = shared_from_this(), error = endpoint.error()] { self->end(error); });
             return;
         }
+        error_code not_numeric;
+        asio::ip::address literal = asio::ip::make_address(endpoint->host, not_numeric);
+        if (!not_numeric) return connect(std::array{tcp::endpoint(literal, endpoint->port)});
+        // On a thread of Asio's own.
         resolver_.async_resolve(endpoint->host, std::to_string(endpoint->port),
                                 [self = shared_from_this()](const error_code& error,
                                                             tcp::resolver::results_type found) {
-                                    self->resolved(error, found);
+                                    if (!self->done_) return;
+                                    if (error) return self->end(self->refused(error));
+                                    self->connect(found);
                                 });
     }
 
@@ -159,12 +167,10 @@ class Connector::Impl : public std::enable_shared_from_this<Connector::Impl> {
     }
 
  private:
-    void resolved(const error_code& error, const tcp::resolver::results_type& found) {
-        if (!done_) return;
-        if (error) return end(refused(error));
+    template <class Endpoints>
+    void connect(const Endpoints& endpoints) {
         asio::async_connect(
-            socket_, found,
-            [self = shared_from_this()](const error_code& why, const tcp::endpoint&) {
+            socket_, endpoints, [self = shared_from_this()](const error_code& why, const auto&) {
                 if (!self->done_) return;
                 if (why) return self->end(self->refused(why));
                 self->end(std::make_unique<Connection>(
