@@ -87,7 +87,7 @@ class Guarded {
 
  private:
     std::mutex mutex_;
-    T value_;
+    T value_{};
 };
 
 }  // namespace quorate

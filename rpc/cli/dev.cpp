@@ -68,7 +68,9 @@ Result<std::size_t> parse_count(const std::string& text) {
 // Starts the hosts; on failure nothing of the cluster is left.
 Result<void> bring_up(DevCluster& cluster, std::size_t hosts, bool demo) {
     for (std::size_t i = 0; i < hosts; ++i) TRY_VOID(cluster.add_host());
-    for (DevHost& host : cluster.hosts()) TRY_VOID(cluster.start(host, start_timeout));
+    std::vector<DevHost*> all;
+    for (DevHost& host : cluster.hosts()) all.push_back(&host);
+    TRY_VOID(cluster.start(all, start_timeout));
     if (demo) TRY_VOID(create_demo(cluster));
     return {};
 }
@@ -153,14 +155,14 @@ Result<int> restart(Invocation& call) {
     TRY(DevCluster cluster, DevCluster::load());
     TRY(DevHost * host, cluster.find(call.value("host")));
     TRY_VOID(cluster.kill(*host));
-    TRY_VOID(cluster.start(*host, start_timeout));
+    TRY_VOID(cluster.start({host}, start_timeout));
     return report(call, "restart", *host, "is up");
 }
 
 Result<int> add(Invocation& call) {
     TRY(DevCluster cluster, DevCluster::load());
     TRY(DevHost * host, cluster.add_host());
-    TRY_VOID(cluster.start(*host, start_timeout));
+    TRY_VOID(cluster.start({host}, start_timeout));
     return report(call, "add", *host, "is up: quorate member add demo " + host->name);
 }
 

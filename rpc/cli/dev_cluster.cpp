@@ -126,19 +126,28 @@ Result<DevHost*> DevCluster::add_host() {
     return &hosts_.back();
 }
 
-Result<void> DevCluster::start(DevHost& host, Duration timeout) {
-    if (running(host)) {
-        return fail(Errc::directory_in_use,
-                    fmt::format("{} runs already, as process {}", host.name, host.pid));
+Result<void> DevCluster::start(const std::vector<DevHost*>& hosts, Duration timeout) {
+    std::vector<ReadySocket> ready;
+    for (DevHost* host : hosts) {
+        if (running(*host)) {
+            return fail(Errc::directory_in_use,
+                        fmt::format("{} runs already, as process {}", host->name, host->pid));
+        }
+        TRY(ReadySocket socket,
+            ReadySocket::open(fmt::format("{}/{}.ready", directory_, host->name)));
+        TRY(host->pid, spawn({quorated_, "--config", host->config}, host->log, socket.path()));
+        ready.push_back(std::move(socket));
     }
-    TRY(ReadySocket ready, ReadySocket::open(fmt::format("{}/{}.ready", directory_, host.name)));
-    TRY(host.pid, spawn({quorated_, "--config", host.config}, host.log, ready.path()));
     TRY_VOID(save());
-    if (ready.wait_ready(host.pid, timeout)) return {};
-    return fail(Errc::unreachable,
-                fmt::format("{} did not get ready; the end of {}:\n{}", host.name, host.log,
-                            tail(host.log, 8)),
-                "the log says why");
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+        const DevHost& host = *hosts[i];
+        if (ready[i].wait_ready(host.pid, timeout)) continue;
+        return fail(Errc::unreachable,
+                    fmt::format("{} did not get ready; the end of {}:\n{}", host.name, host.log,
+                                tail(host.log, 8)),
+                    "the log says why");
+    }
+    return {};
 }
 
 Result<void> DevCluster::kill(DevHost& host) {

@@ -32,8 +32,8 @@ class DevCluster {
 
     // Chooses free ports, writes the host's configuration and starts it.
     Result<DevHost*> add_host();
-    // Starts a process for it and returns once it has said that it is ready.
-    Result<void> start(DevHost& host, Duration timeout);
+    // Starts a process for each, side by side, and returns once all have said that they are ready.
+    Result<void> start(const std::vector<DevHost*>& hosts, Duration timeout);
     // SIGKILL, and waits until it is gone. Fine if it was.
     Result<void> kill(DevHost& host);
     // SIGTERM to all, then waits; SIGKILL after `timeout`.

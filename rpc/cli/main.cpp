@@ -49,7 +49,7 @@ void add_parameter(CLI::App& app, const Parameter& parameter, const std::string&
         if (positional) option->required();
         if (!positional) option->delimiter(',');
     } else {
-        option->expected(1);
+        option->expected(1)->allow_extra_args(false);
     }
     if (parameter.kind == Parameter::Kind::required) option->required();
 }

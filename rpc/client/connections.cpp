@@ -67,7 +67,9 @@ void Connections::thread_main() {
     links_.clear();
     closed_.with([](bool& closed) { closed = true; });
     // What was posted before that runs now, finds nothing to keep it, and so ends as cancelled.
-    scope.run_until([turns = 0]() mutable { return ++turns > 2; }, 1s);
+    bool drained = false;
+    loop_.post([&drained] { drained = true; });
+    scope.run_until([&drained] { return drained; }, 1s);
 }
 
 void Connections::taskFailed(kj::Exception&&) {
