@@ -47,7 +47,8 @@ using PeerFrame = std::variant<Hello, Accepted, RefusedHello, Batch, Hosts, Ping
 extern const std::uint16_t protocol_best;
 extern const std::uint16_t protocol_oldest;
 
-// A frame as it goes on the wire, in pieces that are sent one after another. Payloads were copied once, into it.
+// A frame as it goes on the wire, in pieces that are sent one after another. Payloads were copied
+// once, into it.
 std::vector<Bytes> encode_frame(const PeerFrame& frame);
 std::vector<Bytes> encode_batch(std::span<const group::PeerMessage> messages);
 

@@ -25,8 +25,8 @@ struct GatewayOptions {
     std::uint32_t pipeline_commands = 8192;  // per pipeline, unanswered: its credit
     std::uint64_t pipeline_bytes = 16ull << 20;
     std::uint32_t pipeline_pushes = 4;  // calls of outcomes on their way to one sink
-    // Answers that wait for a client to read them: above the first nothing further is read from it, above
-    // the second its connection is closed.
+    // Answers that wait for a client to read them: above the first nothing further is read from it,
+    // above the second its connection is closed.
     std::size_t congested_bytes = 4u << 20;
     std::size_t max_queued_bytes = 64u << 20;
     Duration stall_timeout = 30s;  // ... also if it takes nothing for so long
@@ -37,7 +37,7 @@ struct GatewayOptions {
 
 // Serves rpc/schema/client.capnp over a HostService. What a client does, or fails to do, costs its own
 // connection. Every command that was taken ends in an outcome; those of a connection that is gone are
-// dropped when they come. Thread: the loop's, within a Scope; the service's calls are made and answered there.
+// dropped when they come. Thread: the loop's, within a Scope; the service is called and answers there.
 class Gateway {
  public:
     // Binds at once; connections wait until start(). Errc::address_in_use, address_invalid.
