@@ -53,7 +53,6 @@ class Peers::Impl final : public LinkOwner, public InboundOwner {
     void inbound_ended(PeerInbound& inbound) override;
     Result<void> check_cluster(const Hello& theirs) const;
     Result<void> check_only_one(const Hello& theirs) const;
-    void replace_former(const PeerInbound& inbound, const Hello& theirs);
 
     // ---- who is known
     void learn_directly(const Hello& theirs);
@@ -314,21 +313,11 @@ Result<Hello> Peers::Impl::accept_hello(PeerInbound& inbound, const Hello& their
         return fail(Errc::unreachable, "partitioned on request");
     }
     TRY_VOID(check_only_one(theirs));
-    replace_former(inbound, theirs);
+    // Another connection of the same process may be open: it dialled twice, by a seed and by name, and
+    // closes the one it does not need. Closing one here could close the one it keeps.
     learn_directly(theirs);
     meet(theirs.hosts);
     return hello();
-}
-
-// The same process dials again: whatever became of its former connection, it does not use it.
-void Peers::Impl::replace_former(const PeerInbound& inbound, const Hello& theirs) {
-    std::vector<PeerInbound*> former;
-    for (const auto& one : inbound_) {
-        bool same = one.get() != &inbound && !one->is_ended() && one->host() == theirs.self.name &&
-                    one->lane() == theirs.lane;
-        if (same) former.push_back(one.get());
-    }
-    for (PeerInbound* one : former) one->end();
 }
 
 void Peers::Impl::received(const HostName& from, std::vector<group::PeerMessage> messages) {
