@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 namespace quorate::cli {
 namespace {
@@ -44,11 +45,24 @@ Result<Bytes> read_plugin(const std::string& path) {
     return Bytes::take(std::move(bytes));
 }
 
+// Until the host that we talk to reaches all the others.
+Result<void> wait_until_met(client::Client& client, std::size_t hosts) {
+    auto end = std::chrono::steady_clock::now() + start_timeout;
+    while (std::chrono::steady_clock::now() < end) {
+        TRY(auto known, client.admin().list_hosts(5s).get());
+        auto reachable = std::ranges::count(known, true, &client::HostSummary::reachable);
+        if (static_cast<std::size_t>(reachable) == hosts) return {};
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return fail(Errc::unreachable, "the hosts are up, but do not reach each other");
+}
+
 // The sample group: kv, named demo, on every host.
 Result<void> create_demo(DevCluster& cluster) {
     TRY(std::string file, beside({"../plugins/kv.so", "../lib/quorate/plugins/kv.so"}));
     TRY(Bytes image, read_plugin(file));
     TRY(auto client, connect(cluster.endpoints()));
+    TRY_VOID(wait_until_met(*client, cluster.hosts().size()));
     TRY_VOID(client->admin().install_plugin(image, 20s).get());
     std::vector<std::string> names;
     for (const DevHost& host : cluster.hosts()) names.push_back(host.name);
