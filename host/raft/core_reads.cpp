@@ -25,10 +25,10 @@ void Core::on(Read&& input) {
 void Core::start_read_round() {
     if (leading_.reads.empty() || leading_.reads.back().round != 0) return;
     if (!term_committed() && !mutant(Mutant::read_before_term_commit)) return;
-    if (!mutant(Mutant::read_joins_old_round)) ++leading_.round;
+    ++leading_.round;
     for (WaitingRead& read : leading_.reads) {
         if (read.round != 0) continue;
-        read.round = leading_.round;
+        read.round = mutant(Mutant::read_joins_old_round) ? 1 : leading_.round;
         read.index = commit_;
     }
     for (Progress& peer : leading_.peers) {

@@ -31,6 +31,7 @@ void Core::on(SnapshotReceived&& input) {
     if (fetching_ && fetching_->snapshot.index <= input.snapshot.index) fetching_.reset();
     bool late = input.snapshot.index <= commit_ && !mutant(Mutant::snapshot_moves_back);
     if (late) return;
+    if (input.snapshot.term > hard_.term) become_follower(input.snapshot.term, {});
     if (log_.contains(input.snapshot) && !mutant(Mutant::snapshot_drops_longer_log)) {
         advance_commit(input.snapshot.index);
         return;

@@ -59,7 +59,7 @@ Node::Node(MemberId id, const Options& options, Membership initial)
     : id_(id), options_(options), initial_(std::move(initial)) {}
 
 void Node::start(std::uint64_t seed, Time now) {
-    const Snapshot* newest = snapshots_.empty() ? nullptr : &snapshots_.rbegin()->second;
+    const Snapshot* newest = newest_snapshot();
     Initial initial{.group = GroupId(1), .epoch = Epoch(1), .self = id_, .hard = hard_};
     initial.base = disk_.base();
     initial.membership = newest ? newest->membership : initial_;
@@ -77,12 +77,13 @@ void Node::start(std::uint64_t seed, Time now) {
     cached_from_ = memory_.last().next();
     snapshot_ = applied_ = initial.snapshot.index;
     applied_chain_ = newest ? newest->chain : 0;
+    starts_++;
     core_ = std::make_unique<Core>(options_, std::move(initial), seed, now);
 }
 
 void Node::crash(std::size_t kept) {
     CHECK(up());
-    for (std::size_t i = 0; i < std::min(kept, pending_.size()); ++i) write(disk_, pending_[i]);
+    for (std::size_t i = 0; i < std::min(kept, pending_.size()); ++i) write_to_disk(pending_[i]);
     pending_.clear();
     reads_.clear();
     core_.reset();
@@ -98,8 +99,6 @@ void Node::damage(Index from) {
 }
 
 void Node::write(EntryLog& log, const Store& store) {
-    bool durable = &log == &disk_;
-    if (durable && store.hard) hard_ = *store.hard;
     if (store.reset) {
         const Snapshot* base = snapshot(*store.reset);
         CHECK(base != nullptr, "the log is reset to a snapshot that is not there");
@@ -107,6 +106,12 @@ void Node::write(EntryLog& log, const Store& store) {
     }
     if (store.truncate_from) log.truncate_from(*store.truncate_from);
     for (const Entry& entry : store.entries) log.append(entry);
+}
+
+void Node::write_to_disk(const Write& one) {
+    if (one.store.hard) hard_ = *one.store.hard;
+    write(disk_, one.store);
+    disk_.release(one.release);
 }
 
 Output Node::take() {
@@ -117,7 +122,7 @@ Output Node::take() {
             cached_from_ = memory_.last().next() - output.store->entries.size();
         if (output.store->truncate_from)
             cached_from_ = std::min(cached_from_, *output.store->truncate_from);
-        pending_.push_back(*output.store);
+        pending_.push_back({*output.store, {}});
     }
     for (Send& send : output.sends) {
         if (auto* append = std::get_if<AppendEntries>(&send.message)) attach(*append, send.to);
@@ -158,8 +163,8 @@ void Node::apply(const Output& output) {
 void Node::flush(std::size_t count) {
     Ticket ticket;
     for (; count > 0 && !pending_.empty(); --count) {
-        write(disk_, pending_.front());
-        ticket = pending_.front().ticket;
+        write_to_disk(pending_.front());
+        ticket = pending_.front().store.ticket;
         pending_.pop_front();
     }
     if (ticket) core_->step(Stored{ticket});
@@ -168,12 +173,15 @@ void Node::flush(std::size_t count) {
 bool Node::compact(Index log_start) {
     if (applied_ <= snapshot_ || memory_.base().index > applied_) return false;
     Snapshot made{memory_.at(applied_).id, core_->membership_at(applied_), applied_chain_};
-    snapshots_.clear();
     snapshots_[applied_] = made;
     snapshot_ = applied_;
     log_start = std::min(log_start, applied_.next());
     core_->step(Compacted{made.last, made.membership, log_start});
-    disk_.release(log_start.prev());
+    if (pending_.empty()) {
+        disk_.release(log_start.prev());
+    } else {
+        pending_.back().release = log_start.prev();
+    }
     memory_.release(log_start.prev());
     cached_from_ = std::max(cached_from_, memory_.base().index.next());
     return true;
@@ -203,6 +211,10 @@ EntriesFetched Node::read(const NeedEntries& need) {
 void Node::receive_snapshot(const Snapshot& received) {
     snapshots_[received.last.index] = received;
     core_->step(SnapshotReceived{received.last, received.membership});
+}
+
+const Snapshot* Node::newest_snapshot() const {
+    return snapshots_.empty() ? nullptr : &snapshots_.rbegin()->second;
 }
 
 const Snapshot* Node::snapshot(EntryId last) const {

@@ -69,6 +69,7 @@ class Node {
     EntriesFetched read(const NeedEntries& need);
     void receive_snapshot(const Snapshot& snapshot);
     const Snapshot* snapshot(EntryId last) const;
+    const Snapshot* newest_snapshot() const;
 
     const EntryLog& log() const { return memory_; }
     Index applied() const { return applied_; }
@@ -77,9 +78,15 @@ class Node {
     const EntryLog& durable_log() const { return disk_; }
     HardState durable_hard() const { return hard_; }
     bool damaged() const { return damaged_; }
+    std::uint64_t starts() const { return starts_; }  // so far
 
  private:
+    struct Write {
+        Store store;
+        Index release;  // entries up to here go after it
+    };
     void write(EntryLog& log, const Store& store);
+    void write_to_disk(const Write& write);
     void attach(AppendEntries& m, MemberId to);
     void apply(const Output& output);
 
@@ -97,7 +104,7 @@ class Node {
     Index promised_;
 
     // In memory.
-    std::deque<Store> pending_;
+    std::deque<Write> pending_;
     EntryLog memory_;
     Index cached_from_;
     struct Read {
@@ -107,6 +114,7 @@ class Node {
     std::map<MemberId, Read> reads_;
     Index applied_;
     std::uint64_t applied_chain_ = 0;
+    std::uint64_t starts_ = 0;
 };
 
 }  // namespace quorate::raft::test

@@ -42,14 +42,16 @@ class World {
     const Reach& reach() const { return reach_; }
     // Prints what happens; for replays.
     void trace() { traced_ = true; }
+    bool stormy() const { return settings_.stormy; }
 
  private:
     struct Settings {
         Options options;
         std::size_t voters = 3;
-        double loss = 0, repeat = 0;
+        double loss = 0, repeat = 0, held_up = 0;
         Duration delay_max{}, disk_max{}, fault_every{}, work_every{};
         bool takes_turns = false;  // several inputs per take()
+        bool stormy = false;       // hardly a leader lasts
         bool changes = false, crashes = false, cuts = false, damages = false, compacts = false;
     };
     struct Committed {
@@ -67,6 +69,7 @@ class World {
     };
 
     static Settings draw(Random& random);
+    static void make_stormy(Settings& s, Random& random);
     bool chance(double probability) {
         return static_cast<double>(random_.next() >> 11) * 0x1p-53 < probability;
     }
@@ -83,6 +86,7 @@ class World {
 
     void observe(Node& node, const Output& output);
     void observe_log(Node& node, const Store& store);
+    void observe_change(Node& node, const Changed& change);
     void observe_commit(Node& node, const Output& output);
     void observe_leader(Node& node);
     void check_complete(const Node& leader, const Committed& entry);
@@ -95,12 +99,15 @@ class World {
     void crash(Node& node);
     void restart(MemberId id);
     void cut();
+    void late_snapshot(Node& node);
+    void harass(MemberId leader);
     void work();
     void propose(Node& node);
     void ask(Node& node);
     void change(Node& leader);
     void heal();
     void check_healed();
+    std::string what_is_behind(const Node& leader, Index index);
     bool can_heal();
     void tell(const std::string& line) const;
     [[noreturn]] void fail(const std::string& what);
@@ -115,9 +122,11 @@ class World {
     std::set<MemberId> gone_;
     std::set<std::pair<MemberId, MemberId>> cuts_;
     bool faults_ = true;
+    bool works_ = true;
     std::uint64_t next_member_ = 1, next_id_ = 1;
 
     std::map<Term, MemberId> leaders_;
+    std::map<MemberId, EntryId> acknowledged_;  // the term it was in and how far
     std::vector<Committed> history_;
     std::unordered_map<std::uint64_t, std::uint64_t> chains_;  // by term and index
     std::map<std::pair<MemberId, ReadId>, Index> asked_;       // what had been committed then

@@ -19,7 +19,10 @@ std::string text(EntryId id) {
 void World::observe(Node& node, const Output& output) {
     if (output.store) observe_log(node, *output.store);
     observe_commit(node, output);
-    if (output.role && output.role->role == Role::leader) observe_leader(node);
+    if (output.role && output.role->role == Role::leader) {
+        observe_leader(node);
+        if (faults_ && settings_.stormy) harass(node.id());
+    }
     for (const ReadReady& read : output.reads_ready) {
         auto asked = asked_.find({node.id(), read.id});
         if (asked == asked_.end()) fail("an answer to no read");
@@ -33,14 +36,31 @@ void World::observe(Node& node, const Output& output) {
     }
     for (const Transferred& transfer : output.transfers)
         reach_.transfers += transfer.outcome == TransferOutcome::done ? 1 : 0;
-    for (const Changed& change : output.changes)
-        reach_.changes += change.refusal == ChangeRefusal::none ? 1 : 0;
+    for (const Changed& change : output.changes) observe_change(node, change);
+}
+
+// I16: no membership change before the leader's term has committed, none beside another. Without it
+// two quorums that do not meet take a long chain of accidents, which no run of ours is bound to have.
+void World::observe_change(Node& node, const Changed& change) {
+    if (change.refusal != ChangeRefusal::none) return;
+    reach_.changes++;
+    Index commit = node.core().commit();
+    if (commit < node.core().last().index && node.core().term_at(commit) != change.entry.term)
+        fail("a membership change in a term that has committed nothing");
+    for (Index i = commit.next(); i < change.entry.index; i = i.next()) {
+        if (node.log().at(i).kind == EntryKind::membership) fail("two membership changes at once");
+    }
 }
 
 // Log Matching: an entry's id decides it and all before it.
 void World::observe_log(Node& node, const Store& store) {
     if (store.truncate_from) reach_.truncations++;
     if (store.reset) reach_.resets++;
+    // I9: what was acknowledged in this term stays.
+    auto acknowledged = acknowledged_.find(node.id());
+    if (acknowledged != acknowledged_.end() && acknowledged->second.term == node.core().term() &&
+        node.log().last() < acknowledged->second.index)
+        fail("member " + text(node.id()) + " drops what it acknowledged");
     for (const Entry& entry : store.entries) {
         std::uint64_t key = entry.id.term.value() << 32 | entry.id.index.value();
         std::uint64_t chain = node.log().chain_at(entry.id.index);
@@ -120,6 +140,7 @@ void World::check_promise(const Node& node, const Send& send) {
             return;
         }
         if (reply->recovering) return;
+        acknowledged_[node.id()] = {reply->term, reply->match};
         const EntryLog& disk = node.durable_log();
         if (hard.term != reply->term) fail("an acknowledgement in a term that is not on disk");
         if (reply->match <= disk.base().index) return;
