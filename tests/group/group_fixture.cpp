@@ -16,7 +16,10 @@ TestMember::TestMember(TestCluster& owner, std::string name, MemberId member)
 TestMember::~TestMember() = default;
 
 void TestMember::open_snapshots() {
-    snapshots = storage::SnapshotDirectory::open(files, "snapshots").value();
+    // Small chunks, because a transfer resumes after the last whole one.
+    storage::SnapshotDirectory::Options options;
+    options.chunk_bytes = 4096;
+    snapshots = storage::SnapshotDirectory::open(files, "snapshots", options).value();
 }
 
 void TestMember::create(raft::Membership initial) {

@@ -10,6 +10,17 @@ namespace {
 
 constexpr std::size_t chunk = 100;  // bytes of a snapshot written at once
 
+// Bytes that do not compress, the same each time.
+std::string noise(std::size_t count) {
+    std::string bytes(count, ' ');
+    std::uint64_t state = 1;
+    for (char& byte : bytes) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        byte = static_cast<char>(state >> 56);
+    }
+    return bytes;
+}
+
 class TestView final : public machine::View {
  public:
     TestView(TestMachine::State state, std::shared_ptr<MachineControls> controls)
@@ -21,7 +32,7 @@ class TestView final : public machine::View {
     Result<void> save(machine::ByteSink& into, const std::atomic<bool>& cancel) const override {
         std::string bytes = std::to_string(state_.time_ms) + "\n";
         for (const std::string& command : state_.commands) bytes += command + "\n";
-        bytes += "\n" + std::string(controls_->save_pad, 'x');
+        bytes += "\n" + noise(controls_->save_pad);
         for (std::size_t at = 0; at < bytes.size(); at += chunk) {
             if (cancel) return fail(Errc::cancelled, "told to stop");
             TRY_VOID(into.write(as_bytes(std::string_view(bytes).substr(at, chunk))));
