@@ -95,12 +95,9 @@ class Storm {
                                            cluster_.tell(told, until));
     }
     template <class T>
-    Reply<T> told_by(Time until) {
+    group::Reply<T> told_by(Time until) {
         return cluster_.tell(HostCluster::Told<Result<T>>{}, until);
     }
-    template <class T>
-    using Reply = group::Reply<T>;
-
     void call_service() {
         group::HostService& service = any_host().service();
         Time until = deadline();

@@ -40,7 +40,9 @@ TEST(Registry, finds_what_was_added_and_not_what_was_taken_out) {
     for (std::uint64_t i = 1; i <= 2000; ++i) {
         auto found = registry->find("group" + std::to_string(i));
         EXPECT_EQ(found != nullptr, i % 2 == 0) << i;
-        if (found) EXPECT_EQ(found->group, GroupId(i));
+        if (found) {
+            EXPECT_EQ(found->group, GroupId(i));
+        }
         EXPECT_NE(before->find("group" + std::to_string(i)), nullptr) << "a value does not change";
     }
 }
@@ -284,8 +286,8 @@ TEST(SeenRequests, forgets_the_oldest_of_each_host) {
 }
 
 TEST(Names, in_errors_are_safe_to_print) {
-    EXPECT_EQ(quoted("a\n\x1b'z"), "'a\\x0a\\x1b'z'");
-    EXPECT_EQ(quoted(std::string(1000, 'a')), "'" + std::string(128, 'a') + "...'");
+    EXPECT_EQ(group::quoted("a\n\x1b'z"), "'a\\x0a\\x1b'z'");
+    EXPECT_EQ(group::quoted(std::string(1000, 'a')), "'" + std::string(128, 'a') + "...'");
 }
 
 }  // namespace
