@@ -9,10 +9,13 @@ set(CMAKE_C_STANDARD 11)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
+# Paths are hashed relative to the source tree, so that a fresh clone finds what another has compiled.
 find_program(QUORATE_CCACHE ccache)
 if(QUORATE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_C_COMPILER_LAUNCHER "${QUORATE_CCACHE}")
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${QUORATE_CCACHE}")
+    set(launcher "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" CCACHE_NOHASHDIR=1
+        "${QUORATE_CCACHE}")
+    set(CMAKE_C_COMPILER_LAUNCHER "${launcher}")
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${launcher}")
 endif()
 
 add_library(quorate_options INTERFACE)
