@@ -19,9 +19,13 @@ class OpenSnapshot {
     // Loads it; called once, first.
     Result<void> load() {
         auto loaded = shelf_->load(group_, name_);
-        if (!loaded.has_value()) return noted(loaded.error());
-        file_ = std::move(*loaded);
-        return {};
+        if (loaded.has_value()) {
+            file_ = std::move(*loaded);
+            return {};
+        }
+        // It may have been pruned between finding and holding it: then it is gone, not bad.
+        TRY_VOID(shelf_->find(group_, name_.last));
+        return noted(loaded.error());
     }
     SnapshotFile& file() { return *file_; }
     const SnapshotFile& file() const { return *file_; }

@@ -80,8 +80,8 @@ class SnapshotStore {
     virtual ~SnapshotStore() = default;
     virtual Result<std::unique_ptr<SnapshotWriter>> begin(SnapshotMeta meta) = 0;
     virtual Result<std::unique_ptr<SnapshotReceiver>> receive(GroupId group, EntryId last) = 0;
-    // Complete snapshots of a group, newest first. Those that fail their checks are set aside (renamed, not deleted) and
-    // said in the log, not listed.
+    // Complete snapshots of a group, newest first. Those that fail their checks are set aside
+    // (renamed, not deleted) and said in the log, not listed.
     virtual Result<std::vector<SnapshotInfo>> list(GroupId group) = 0;
     virtual Result<std::unique_ptr<SnapshotReader>> open(GroupId group, EntryId last) = 0;
     virtual Result<std::unique_ptr<SnapshotSource>> source(GroupId group, EntryId last) = 0;
