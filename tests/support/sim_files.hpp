@@ -55,8 +55,8 @@ class SimFiles final : public storage::Files {
 
     enum class Failing : std::uint8_t { once, from_then_on };
     // The n-th operation from now (1: the next) fails with Errc::io; if it is a write it may have
-    // written its first part, if a sync some sectors. `from_then_on` with crash() after it is a power cut in the
-    // midst of that operation. Replaces an earlier call.
+    // written its first part, if a sync some sectors. `from_then_on` with crash() after it is a
+    // power cut in the midst of that operation. Replaces an earlier call.
     void fail_operation(std::uint64_t n, Failing failing = Failing::once);
     // No failure to come, and none any more.
     void heal();
