@@ -120,6 +120,7 @@ class World {
 
     void crash(SimHost& host) {
         ++crashes_;
+        failing_.erase(&host);
         Owner life = host.life();
         host.crash(chance(random_, settings_.power_cuts) ? SimHost::End::power_cut
                                                          : SimHost::End::killed);
@@ -157,8 +158,9 @@ class World {
         host.fail_disk_soon();
         // If no operation follows, or the failure hit what can be done without, it dies all the same.
         Owner life = host.life();
+        failing_.insert(&host);
         loop_.at(loop_.now() + 200ms, 0, [this, &host, life] {
-            if (host.life() == life) doomed_.insert(&host);
+            if (host.life() == life && !healing_) doomed_.insert(&host);
         });
     }
 
@@ -179,16 +181,19 @@ class World {
 
     std::string any_group() { return "g" + std::to_string(random_() % settings_.groups); }
 
+    // One operator: a change begins when the former has ended, or can be taken for lost.
     void change_membership() {
         SimHost& at = any_host();
-        if (!at.serving()) return;
+        if (!at.serving() || loop_.now() < changing_until_) return;
+        changing_until_ = loop_.now() + 6s;
+        auto ended = [this](Result<EntryId>) { changing_until_ = loop_.now(); };
         std::string host = any_host().name();
         Time deadline = loop_.now() + 5s;
         if (chance(random_, 0.6)) {
             auto kind = chance(random_, 0.7) ? raft::VoteKind::promotable : raft::VoteKind::voter;
-            at.service().add_member(any_group(), host, kind, deadline, [](Result<EntryId>) {});
+            at.service().add_member(any_group(), host, kind, deadline, ended);
         } else {
-            at.service().remove_member(any_group(), host, deadline, [](Result<EntryId>) {});
+            at.service().remove_member(any_group(), host, deadline, ended);
         }
     }
 
@@ -211,6 +216,11 @@ class World {
     void heal() {
         if (!ok()) return;
         healing_ = true;
+        while (!failing_.empty()) {
+            SimHost* host = *failing_.begin();
+            failing_.erase(failing_.begin());
+            if (host->alive()) crash(*host);
+        }
         network_.heal();
         settings_.stall = 0;
         settings_.sync_high = 2ms;
@@ -245,8 +255,9 @@ class World {
             asking = true;
             host.service().group_members(
                 name, true, loop_.now() + 2s,
-                [&, name](Result<std::vector<group::MemberAnswer>> answers) {
+                [&, name, at = &host](Result<std::vector<group::MemberAnswer>> answers) {
                     asking = false;
+                    if (answers.has_value()) sweep_up(*at, name, *answers);
                     why = answers.has_value() ? compare(*answers) : to_string(answers.error());
                 });
             return false;
@@ -254,6 +265,21 @@ class World {
         run_until(loop_.now() + 3s, [&] { return !asking; });
         if (ok() && !equal)
             witness_.report("after healing, the members of " + name + " are not equal: " + why);
+    }
+
+    // What an operator does with a member that its host does not have (an addition that was cut
+    // short, docs/operations.md): removes it.
+    void sweep_up(SimHost& at, const std::string& name,
+                  const std::vector<group::MemberAnswer>& answers) {
+        if (!at.serving() || loop_.now() < changing_until_) return;
+        for (const group::MemberAnswer& answer : answers) {
+            if (!answer.error || answer.error->code != Errc::no_such_group) continue;
+            ++swept_;
+            changing_until_ = loop_.now() + 3s;
+            return at.service().remove_member(
+                name, answer.host, loop_.now() + 2s,
+                [this](Result<EntryId>) { changing_until_ = loop_.now(); });
+        }
     }
 
     bool write_once(const std::string& name, Time end) {
@@ -327,7 +353,10 @@ class World {
     std::vector<std::unique_ptr<SimClient>> clients_;
     std::vector<GroupId> ids_;
     std::set<SimHost*> doomed_;
+    std::set<SimHost*> failing_;  // their disks were told to fail; forgotten when they die
     bool healing_ = false;
+    Time changing_until_{};
+    std::uint64_t swept_ = 0;
     std::uint64_t crashes_ = 0;
     std::uint64_t partitions_ = 0;
     std::string last_answer_;
