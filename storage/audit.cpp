@@ -93,6 +93,7 @@ Result<void> Opening::open_settled() {
         auto settled = home_.open();
         if (settled.has_value()) log_.settled = std::move(*settled);
         if (!settled.has_value()) why = settled.error().what;
+        if (!home_.complaint().empty()) log_.findings.push_back(home_.complaint());
         if (log_.settled) {
             auto state = log_.settled->load();
             if (state.has_value()) log_.settled_state = std::move(*state);

@@ -60,6 +60,8 @@ class SettledHome {
     // The one that exists, with every checksum verified. Errc::corrupt says what is wrong with it;
     // nothing of it is open then.
     virtual Result<std::unique_ptr<SettledLog>> open() = 0;
+    // What open() found wrong and could put right, with nothing lost. Empty: nothing.
+    virtual std::string complaint() const { return {}; }
     // Renames it out of the way, durably; returns where to.
     virtual Result<std::string> set_aside() = 0;
 };

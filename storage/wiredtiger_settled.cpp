@@ -1,14 +1,14 @@
 #include "storage/wiredtiger_settled.hpp"
 
+#include "host/base/log.hpp"
 #include "storage/wal_bytes.hpp"
 #include "storage/wiredtiger_connection.hpp"
+#include "storage/wiredtiger_seal.hpp"
 
 #include <algorithm>
 #include <cctype>
-#include <fcntl.h>
 #include <filesystem>
 #include <system_error>
-#include <unistd.h>
 
 namespace quorate::storage {
 namespace {
@@ -61,12 +61,14 @@ WT_ITEM item_of(ByteView bytes) {
 class WiredTigerSettledLog final : public SettledLog {
  public:
     static Result<std::unique_ptr<SettledLog>> open(
-        std::unique_ptr<WiredTigerConnection> connection) {
+        std::unique_ptr<WiredTigerConnection> connection, WiredTigerSeal seal) {
         TRY(Tables writing, Tables::open(*connection));
         TRY(Tables reading, Tables::open(*connection));
         return std::unique_ptr<SettledLog>(
-            new WiredTigerSettledLog(std::move(connection), writing, reading));
+            new WiredTigerSettledLog(std::move(connection), std::move(seal), writing, reading));
     }
+
+    ~WiredTigerSettledLog() override;
 
     Result<SettledState> load() override;
     Result<void> put(GroupId group, const raft::Entry& entry) override;
@@ -78,14 +80,18 @@ class WiredTigerSettledLog final : public SettledLog {
                                           std::uint64_t max_bytes) override;
 
  private:
-    WiredTigerSettledLog(std::unique_ptr<WiredTigerConnection> connection, Tables writing,
-                         Tables reading)
-        : connection_(std::move(connection)), writing_(writing), reading_(reading) {}
+    WiredTigerSettledLog(std::unique_ptr<WiredTigerConnection> connection, WiredTigerSeal seal,
+                         Tables writing, Tables reading)
+        : connection_(std::move(connection)),
+          seal_(std::move(seal)),
+          writing_(writing),
+          reading_(reading) {}
 
     Result<void> put_value(std::uint64_t key, const std::string& value);
     Result<raft::Entry> entry_at_cursor(Index index) const;
 
     std::unique_ptr<WiredTigerConnection> connection_;
+    WiredTigerSeal seal_;
     Tables writing_;
     Tables reading_;
 };
@@ -163,7 +169,16 @@ Result<void> WiredTigerSettledLog::checkpoint(SettledMark mark) {
     out.put(mark.file);
     out.put(mark.batch);
     TRY_VOID(put_value(mark_key, out.text()));
-    return check(writing_.session->checkpoint(writing_.session, nullptr), "make a checkpoint");
+    TRY_VOID(seal_.take_away());
+    TRY_VOID(check(writing_.session->checkpoint(writing_.session, nullptr), "make a checkpoint"));
+    return seal_.make();
+}
+
+WiredTigerSettledLog::~WiredTigerSettledLog() {
+    Result<void> sealed = seal_.take_away();
+    connection_.reset();
+    if (sealed.has_value()) sealed = seal_.make();
+    if (!sealed.has_value()) log::warning("settled_log_unsealed", sealed.error().what);
 }
 
 Result<raft::Entry> WiredTigerSettledLog::entry_at_cursor(Index index) const {
@@ -208,19 +223,6 @@ Result<std::vector<raft::Entry>> WiredTigerSettledLog::read(GroupId group, Index
     return entries;
 }
 
-Result<void> check_path(const std::error_code& code, const std::string& what) {
-    if (!code) return {};
-    return fail(Errc::io, "cannot " + what + ": " + code.message());
-}
-
-Result<void> sync_path(const fs::path& path) {
-    int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    int failed = descriptor < 0 ? errno : 0;
-    if (failed == 0 && ::fsync(descriptor) != 0) failed = errno;
-    if (descriptor >= 0) ::close(descriptor);
-    return check_path(std::error_code(failed, std::system_category()), "sync " + path.string());
-}
-
 // Words of WiredTiger's that mean loss even where it goes on (reference/reliability.md §4.3 f).
 bool speaks_of_damage(std::string said) {
     std::ranges::transform(said, said.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -242,6 +244,7 @@ class WiredTigerHome final : public SettledHome {
     Result<std::unique_ptr<SettledLog>> create() override;
     Result<std::unique_ptr<SettledLog>> open() override;
     Result<std::string> set_aside() override;
+    std::string complaint() const override { return complaint_; }
 
  private:
     std::string config(const char* creating) const {
@@ -251,6 +254,7 @@ class WiredTigerHome final : public SettledHome {
 
     const WiredTigerOptions options_;
     const fs::path path_;
+    std::string complaint_;
 };
 
 // In a directory beside, renamed when whole: a power cut while objects are first made must not
@@ -280,6 +284,9 @@ Result<std::unique_ptr<SettledLog>> WiredTigerHome::create() {
 }
 
 Result<std::unique_ptr<SettledLog>> WiredTigerHome::open() {
+    WiredTigerSeal seal(path_);
+    TRY(complaint_, seal.restore());
+    TRY_VOID(seal.take_away());
     TRY(auto connection, WiredTigerConnection::open(path_.string(), config("")));
     TRY(WT_SESSION * session, connection->session());
     for (const char* uri : {entries_uri, groups_uri}) {
@@ -290,24 +297,13 @@ Result<std::unique_ptr<SettledLog>> WiredTigerHome::open() {
         return fail(Errc::corrupt, "WiredTiger, opening " + path_.string() + ", said: " + said);
     }
     TRY_VOID(check(session->close(session, nullptr), "close a session"));
-    return WiredTigerSettledLog::open(std::move(connection));
+    TRY_VOID(seal.make());
+    return WiredTigerSettledLog::open(std::move(connection), std::move(seal));
 }
 
 Result<std::string> WiredTigerHome::set_aside() {
-    fs::path directory = path_.parent_path() / "damaged";
-    std::error_code code;
-    fs::create_directories(directory, code);
-    TRY_VOID(check_path(code, "make " + directory.string()));
-    fs::path to;
-    for (int i = 1;; ++i) {
-        to = directory / (path_.filename().string() + "." + std::to_string(i));
-        if (!fs::exists(to, code)) break;
-    }
-    TRY_VOID(check_path(code, "look for " + to.string()));
-    fs::rename(path_, to, code);
-    TRY_VOID(check_path(code, "rename " + path_.string()));
-    TRY_VOID(sync_path(directory));
-    TRY_VOID(sync_path(path_.parent_path()));
+    TRY_VOID(WiredTigerSeal(path_).take_away());
+    TRY(fs::path to, move_to_damaged(path_, path_.parent_path()));
     return to.string();
 }
 

@@ -17,10 +17,13 @@ static_assert(std::ranges::is_sorted(catalogue, {}, &ErrorInfo::code));
 
 const ErrorInfo& error_info(Errc code) {
     auto found = std::ranges::lower_bound(catalogue, code, {}, &ErrorInfo::code);
-    return found != std::end(catalogue) && found->code == code ? *found : error_info(Errc::internal);
+    return found != std::end(catalogue) && found->code == code ? *found
+                                                               : error_info(Errc::internal);
 }
 
-std::span<const ErrorInfo> error_catalogue() { return catalogue; }
+std::span<const ErrorInfo> error_catalogue() {
+    return catalogue;
+}
 
 std::string to_string(const Error& error) {
     return "QR-" + std::to_string(static_cast<unsigned>(error.code)) + " " +

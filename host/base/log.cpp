@@ -13,7 +13,9 @@ Sink& sink() {
 
 }  // namespace
 
-void set_sink(Sink replacement) { sink() = std::move(replacement); }
+void set_sink(Sink replacement) {
+    sink() = std::move(replacement);
+}
 
 void write(const Event& event) {
     if (sink()) sink()(event);

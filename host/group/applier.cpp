@@ -215,8 +215,10 @@ void Applier::apply_batch() {
     outcome_.end(done);
     account(taken, done);
     bool ends = taken > 0 && entries_[taken - 1]->kind == raft::EntryKind::host;
+    // Whoever is told below must not see a machine that stopped half-way through an entry.
+    if (fault) state_ = State::loading;
     tell(taken);
-    if (state_ != State::running) return;
+    if (state_ == State::ended) return;  // stopped by one who was told
     if (fault) return faulted(*fault);
     if (malformed_) return stop_at(applied_.index.next(), std::move(*malformed_));
     if (!ends) return;

@@ -19,8 +19,8 @@ struct GroupOptions {
     std::uint64_t max_command_bytes = 8ull << 20;  // larger: command_too_large
     // Of commands submitted and not yet answered; more: overloaded.
     std::uint64_t max_queued_bytes = 64ull << 20;
-    std::uint32_t max_queued_commands = 65536;
-    std::uint64_t cache_bytes = 32ull << 20;  // recent entries kept in memory for followers
+    std::uint32_t max_queued_commands = 65536;  // and as many queries
+    std::uint64_t cache_bytes = 32ull << 20;    // recent entries kept in memory for followers
     // Applied entries between automatic snapshots; 0: only when asked.
     std::uint64_t snapshot_interval_entries = 65536;
     // Kept behind a snapshot, so that a short absence needs no transfer.

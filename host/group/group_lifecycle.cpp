@@ -79,6 +79,7 @@ void Group::Impl::found(FoundState state) {
     Recovery recovery = plan_recovery(registration_, std::move(recovered_), meta);
     if (!recovery.damage.empty()) {
         log::error("log_damaged", recovery.damage, {{"group", registration_.group.value()}});
+        trouble_ = recovery.damage;
     }
     if (recovery.forgets) return remember_damage(std::move(recovery), std::move(state));
     begin(std::move(recovery), std::move(state));
@@ -110,6 +111,7 @@ void Group::Impl::begin(Recovery recovery, FoundState state) {
         }
     }
     Index last = initial.last;
+    raft::HardState hard = initial.hard;
     was_recovering_ = initial.recovering;
     cache_ = EntryCache(last.next());
     durable_ = last;
@@ -121,6 +123,7 @@ void Group::Impl::begin(Recovery recovery, FoundState state) {
     if (recovery.reset) {
         raft::Store reset;
         reset.reset = recovery.reset;
+        reset.hard = hard;
         env_.log.write(registration_.group, std::move(reset));
     }
     phase_ = Phase::running;
@@ -156,6 +159,7 @@ void Group::Impl::hand_over() {
 void Group::Impl::settle_recovery() {
     if (!was_recovering_ || core_->recovering()) return;
     was_recovering_ = false;
+    trouble_.clear();
     log::info("member_repaired", "the member holds again all that it may have promised",
               {{"group", registration_.group.value()}});
     env_.log.repaired(registration_.group);
@@ -198,6 +202,13 @@ void Group::Impl::leave(const char* why) {
 }
 
 void Group::Impl::stop(bool hand_over, std::function<void()> done) {
+    if (stop_done_) {  // asked twice: both hear of the one end
+        stop_done_ = [first = std::move(stop_done_), done = std::move(done)] {
+            first();
+            done();
+        };
+        return;
+    }
     stop_done_ = std::move(done);
     bool others = core_ && std::ranges::any_of(core_->membership().members, [this](const auto& m) {
                       return m.kind == raft::VoteKind::voter && m.id != registration_.member;
@@ -246,9 +257,9 @@ void Group::Impl::fence(const std::exception& broken) {
 
 // Nothing is sent, stored or applied from here on; whatever waits is answered.
 void Group::Impl::silence(const Error& why) {
+    HostName leader = leader_host();
     if (phase_ != Phase::fenced) phase_ = Phase::stopped;
     if (trouble_.empty()) trouble_ = why.what;
-    HostName leader = leader_host();
     if (std::exchange(attached_, false)) env_.log.detach(registration_.group);
     scheduler_.cancel(std::exchange(tick_timer_, 0));
     applier_.stop();

@@ -242,7 +242,7 @@ void Group::Impl::entry_applied(EntryId entry, const Bytes& reply) {
 
 void Group::Impl::state_moved() {
     if (!is_active()) return;
-    hand_over_delay_ = {};
+    if (machine().has_value()) hand_over_delay_ = {};
     if (Index applied = this->applied().index; applied > told_applied_) {
         told_applied_ = applied;
         step(raft::Applied{applied});

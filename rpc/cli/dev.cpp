@@ -21,7 +21,8 @@ using Kind = Parameter::Kind;
 
 constexpr Duration start_timeout = 20s;
 
-// What lies beside this program: quorated in the same folder, plugins in ../plugins or ../lib/quorate/plugins.
+// What lies beside this program: quorated in the same folder, plugins in ../plugins or
+// ../lib/quorate/plugins.
 Result<std::string> beside(std::vector<std::string> candidates) {
     std::error_code error;
     fs::path home = fs::read_symlink("/proc/self/exe", error).parent_path();

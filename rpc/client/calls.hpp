@@ -17,8 +17,8 @@ template <class T>
 using Ask = std::function<kj::Promise<Result<T>>(LinkPtr)>;
 
 // Asks one host after another until one answers. `ask` may throw kj exceptions: DISCONNECTED is
-// repeated as `repeat` allows. Errc::unreachable: nothing was asked. leadership_lost: it was, and the connection
-// was lost before the answer. deadline_exceeded: it was, and no answer came.
+// repeated as `repeat` allows. Errc::unreachable: nothing was asked. leadership_lost: it was, and
+// the connection was lost before the answer. deadline_exceeded: it was, and no answer came.
 template <class T>
 kj::Promise<Result<T>> ask_some_host(Connections& connections, std::string endpoint, Time deadline,
                                      Repeat repeat, Ask<T> ask) {

@@ -105,7 +105,7 @@ class Connections : public std::enable_shared_from_this<Connections>,
     std::map<std::string, std::string> hosts_;    // name -> client endpoint
     std::map<std::string, std::string> leaders_;  // group -> host
     std::vector<Task> at_end_;
-    bool ending_ = false;   // asked to end; on the thread
+    bool ending_ = false;          // asked to end; on the thread
     Guarded<bool> closed_{false};  // nothing more is taken
     std::thread thread_;
 };

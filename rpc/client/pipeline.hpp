@@ -22,8 +22,8 @@ struct PipelineOptions {
     Duration timeout = Duration(std::chrono::seconds(5));  // of each command, from when it is sent
 };
 
-// Many commands in few calls: what is submitted while a write is on its way goes with the next one, so batches form by
-// themselves and an idle pipeline adds no delay (ra's pipeline_command with correlations).
+// Many commands in few calls: what is submitted while a write is on its way goes with the next one,
+// so batches form by themselves and an idle pipeline adds no delay (ra's pipeline_command with correlations).
 // Order: commands of one pipeline are proposed in the order they were submitted as long as one
 // leader lasts. Every one ends in exactly one outcome, also when the connection dies (Unknown if it was
 // sent, else it goes with the next connection until its timeout).

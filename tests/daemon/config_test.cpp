@@ -41,8 +41,9 @@ TEST(Config, smallest_file_takes_the_defaults) {
 }
 
 TEST(Config, flags_override_environment_overrides_file_overrides_defaults) {
-    ConfigFile file(std::string(smallest) + "[raft]\nelection_timeout = \"3s\"\nheartbeat_interval = \"30ms\"\n"
-                                            "max_append_entries = 7\n");
+    ConfigFile file(std::string(smallest) +
+                    "[raft]\nelection_timeout = \"3s\"\nheartbeat_interval = \"30ms\"\n"
+                    "max_append_entries = 7\n");
     auto loaded = load_config({.file = file.path(),
                                .environment = {{"QUORATE_RAFT__ELECTION_TIMEOUT", "4s"},
                                                {"QUORATE_RAFT__HEARTBEAT_INTERVAL", "40ms"}},
@@ -58,7 +59,8 @@ TEST(Config, a_typo_names_its_line_and_column_and_what_was_meant) {
     Error error = error_of({.file = file.path()});
     EXPECT_EQ(error.code, Errc::config_invalid);
     EXPECT_NE(error.what.find(":5:1"), std::string::npos) << error.what;
-    EXPECT_NE(error.what.find("did you mean 'raft.election_timeout'"), std::string::npos) << error.what;
+    EXPECT_NE(error.what.find("did you mean 'raft.election_timeout'"), std::string::npos)
+        << error.what;
 }
 
 TEST(Config, a_section_that_is_not_one_is_an_error) {
@@ -78,9 +80,10 @@ TEST(Config, a_missing_file_is_unreadable) {
 }
 
 TEST(Config, values_out_of_range_or_without_unit_are_refused_with_the_place) {
-    for (const char* setting : {"raft.election_timeout=1", "raft.election_timeout=1ms", "wal.file_size=12",
-                                "host.shards=x", "listen.client=nowhere", "listen.client=a:99999",
-                                "log.level=loud", "host.dev=maybe", "raft.election_timeout", "no.such=1"}) {
+    for (const char* setting :
+         {"raft.election_timeout=1", "raft.election_timeout=1ms", "wal.file_size=12",
+          "host.shards=x", "listen.client=nowhere", "listen.client=a:99999", "log.level=loud",
+          "host.dev=maybe", "raft.election_timeout", "no.such=1"}) {
         ConfigFile file(smallest);
         Error error = error_of({.file = file.path(), .settings = {setting}});
         EXPECT_EQ(error.code, Errc::config_invalid) << setting;
@@ -89,13 +92,17 @@ TEST(Config, values_out_of_range_or_without_unit_are_refused_with_the_place) {
 }
 
 TEST(Config, name_and_directory_are_required) {
-    EXPECT_NE(error_of({.settings = {"host.data_dir=/d"}}).what.find("host.name"), std::string::npos);
-    EXPECT_NE(error_of({.settings = {"host.name=h"}}).what.find("host.data_dir"), std::string::npos);
-    EXPECT_EQ(error_of({.settings = {"host.name=a/b", "host.data_dir=/d"}}).code, Errc::config_invalid);
+    EXPECT_NE(error_of({.settings = {"host.data_dir=/d"}}).what.find("host.name"),
+              std::string::npos);
+    EXPECT_NE(error_of({.settings = {"host.name=h"}}).what.find("host.data_dir"),
+              std::string::npos);
+    EXPECT_EQ(error_of({.settings = {"host.name=a/b", "host.data_dir=/d"}}).code,
+              Errc::config_invalid);
 }
 
 TEST(Config, an_election_timeout_below_two_heartbeats_is_refused_and_below_five_warned_of) {
-    ConfigSources sources{.settings = {"host.name=h", "host.data_dir=/d", "raft.heartbeat_interval=100ms",
+    ConfigSources sources{.settings = {"host.name=h", "host.data_dir=/d",
+                                       "raft.heartbeat_interval=100ms",
                                        "raft.election_timeout=199ms"}};
     EXPECT_EQ(error_of(sources).code, Errc::config_invalid);
     sources.settings.back() = "raft.election_timeout=300ms";
@@ -105,7 +112,8 @@ TEST(Config, an_election_timeout_below_two_heartbeats_is_refused_and_below_five_
 }
 
 TEST(Config, listening_beyond_loopback_is_warned_of) {
-    auto loaded = load_config({.settings = {"host.name=h", "host.data_dir=/d", "listen.peer=0.0.0.0:1"}});
+    auto loaded =
+        load_config({.settings = {"host.name=h", "host.data_dir=/d", "listen.peer=0.0.0.0:1"}});
     ASSERT_TRUE(loaded.has_value());
     EXPECT_EQ(loaded->warnings.size(), 1u);
 }
@@ -116,7 +124,8 @@ TEST(Config, every_key_takes_its_own_default_back) {
     config.data_dir = "/d";
     for (const ConfigKey& key : config_keys()) {
         auto set = key.set(config, key.get(config));
-        EXPECT_TRUE(set.has_value()) << key.name << ": " << (set.has_value() ? "" : set.error().what);
+        EXPECT_TRUE(set.has_value())
+            << key.name << ": " << (set.has_value() ? "" : set.error().what);
         EXPECT_FALSE(key.help.empty()) << key.name;
     }
 }

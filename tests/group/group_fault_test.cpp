@@ -61,6 +61,26 @@ TEST(Fault, in_the_midst_of_a_batch_lets_the_entries_before_it_stand) {
     EXPECT_EQ(only.status().applied, first.next());
 }
 
+TEST(Fault, leaves_nothing_of_a_half_applied_entry_in_answers_or_snapshots) {
+    auto options = TestCluster::fast_options();
+    options.snapshot_interval_entries = 5;
+    TestCluster cluster(1, options);
+    TestMember& only = cluster.leader();
+    Index first = next_index(cluster);
+    only.controls->faults_once.insert(first + 6);
+    auto query = cluster.query(only, group::ReadLevel::local, "all", first + 5);
+    std::vector<TestCluster::LaterOutcome> all;
+    for (int i = 0; i < 8; ++i) all.push_back(cluster.submit(only, "c", 5s));
+    for (const auto& each : all) EXPECT_TRUE(say(cluster.await(each)).starts_with("applied"));
+    EXPECT_EQ(only.ask("all"), "c,c,c,c,c,c,c,c");
+    EXPECT_EQ(cluster.await(query)->reply.text().find("HALF"), std::string_view::npos);
+    cluster.scheduler.run_for(1s);
+    only.crash();
+    only.start();
+    cluster.leader();
+    EXPECT_EQ(only.ask("all"), "c,c,c,c,c,c,c,c");
+}
+
 TEST(Fault, rebuilds_from_the_newest_snapshot) {
     TestCluster cluster(3);
     cluster.apply_many(20, "c");

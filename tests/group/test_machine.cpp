@@ -66,6 +66,7 @@ boost::system::result<void, machine::Machine::Fault> TestMachine::apply(
         Index index = batch[i].id.index;
         CHECK(!controls_->invariants.contains(index), "a test asked for it");
         if (controls_->faults.contains(index) || controls_->faults_once.erase(index) > 0) {
+            state_.commands.push_back("HALF");  // nobody may ever see it
             return Fault{index, fail(Errc::plugin_fault, "a test asked for it")};
         }
         apply_one(i, batch[i], sink);

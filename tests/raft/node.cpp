@@ -98,6 +98,19 @@ void Node::damage(Index from) {
     hard_ = {disk_.entries().empty() ? disk_.base().term : disk_.entries().back().id.term, {}};
 }
 
+void Node::set_disk(const HardState& hard, const std::vector<Entry>& entries, Index snapshot) {
+    hard_ = hard;
+    Membership members = initial_;
+    for (const Entry& entry : entries) {
+        disk_.append(entry);
+        if (entry.kind == EntryKind::membership && entry.id.index <= snapshot)
+            members = *decode_membership(entry.payload.view());
+    }
+    if (snapshot == Index{}) return;
+    snapshots_[snapshot] = {disk_.at(snapshot).id, members, disk_.chain_at(snapshot)};
+    disk_.release(snapshot);
+}
+
 void Node::write(EntryLog& log, const Store& store) {
     if (store.reset) {
         const Snapshot* base = snapshot(*store.reset);
