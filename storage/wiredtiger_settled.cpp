@@ -260,6 +260,7 @@ class WiredTigerHome final : public SettledHome {
 // In a directory beside, renamed when whole: a power cut while objects are first made must not
 // leave half of them (reference/reliability.md §0.2).
 Result<std::unique_ptr<SettledLog>> WiredTigerHome::create() {
+    TRY_VOID(WiredTigerSeal(path_).take_away());  // of one that is gone
     fs::path beside = path_.string() + ".new";
     std::error_code code;
     fs::remove_all(beside, code);
