@@ -36,7 +36,7 @@ std::vector<raft::Mutant> all_mutants() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Mutants, Planted, testing::ValuesIn(all_mutants()),
-                         [](const auto& info) { return std::string(raft::name_of(info.param)); });
+                         [](const auto& each) { return std::string(raft::name_of(each.param)); });
 
 }  // namespace
 }  // namespace quorate::sim
