@@ -72,6 +72,10 @@ Operation<Result<Done>> Residents::start(Start request) {
         }
         co_await next_state(id);
     }
+    if (removed_.contains(request.registration.member)) {
+        co_return fail(Errc::change_not_permitted,
+                       member_text(request.registration, home().name()) + ": it was removed");
+    }
     if (auto admitted = admit(request.registration); !admitted) co_return admitted.error();
     co_return co_await set_up(std::move(request));
 }
@@ -132,6 +136,7 @@ Operation<Result<Done>> Residents::create_member(Registration registration) {
 }
 
 Operation<Result<Done>> Residents::remove(GroupId group, MemberId member) {
+    remember_removal(member);
     for (;;) {
         auto found = residents_.find(group);
         if (found == residents_.end()) co_return Done{};
@@ -190,6 +195,14 @@ void Residents::settle(GroupId group, State state) {
     Resident& resident = residents_.at(group);
     resident.state = state;
     tell(std::exchange(resident.waiting, {}));
+}
+
+void Residents::remember_removal(MemberId member) {
+    if (!member || !removed_.insert(member).second) return;
+    removed_order_.push_back(member);
+    if (removed_order_.size() <= removed_max) return;
+    removed_.erase(removed_order_.front());
+    removed_order_.pop_front();
 }
 
 void Residents::forget(GroupId group) {

@@ -3,10 +3,12 @@
 #include "host/group/host_shard.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace quorate::group {
@@ -59,6 +61,7 @@ class Residents {
     void campaign(GroupId group);
     void settle(GroupId group, State state);
     void forget(GroupId group);
+    void remember_removal(MemberId member);
     void tell(std::vector<std::function<void(Done)>> waiting);
     void publish(std::shared_ptr<const Registry> registry);
     HostShard& home() const { return *host_.shards.front(); }
@@ -66,6 +69,11 @@ class Residents {
     HostContext& host_;
     std::unordered_map<GroupId, Resident> residents_;
     std::unordered_map<std::string, GroupId> names_;
+    // Members whose removal was asked for, newest last, so many at most: a request to start one of them
+    // that the network delivers late must not bring it back. Ids are never used twice.
+    static constexpr std::size_t removed_max = 16384;
+    std::unordered_set<MemberId> removed_;
+    std::deque<MemberId> removed_order_;
 };
 
 }  // namespace quorate::group

@@ -16,6 +16,7 @@ struct Wanted {
     std::uint64_t from = 0;  // 0: from the clock, so that each run is new
     std::optional<std::uint64_t> one;
     std::uint64_t seconds = 30;
+    bool verbose = false;
 };
 
 struct Total {
@@ -57,6 +58,7 @@ void print(const Total& t, std::chrono::duration<double> took) {
 Settings settings_for(std::uint64_t seed, const Wanted& wanted) {
     Settings settings = Settings::draw(seed);
     settings.length = std::chrono::seconds(wanted.seconds);
+    settings.verbose = wanted.verbose;
     return settings;
 }
 
@@ -80,6 +82,7 @@ int run(const Wanted& wanted) {
         fmt::print("BREACH at seed {} after {:.3f} s: {}\n  {}\nagain: ./dev sim --seed {}\n", seed,
                    std::chrono::duration<double>(result.simulated).count(), result.breach,
                    settings_for(seed, wanted).text(), seed);
+        fmt::print("{}", result.picture);
         return 1;
     }
     print(total, std::chrono::steady_clock::now() - begin);
@@ -97,6 +100,7 @@ int main(int argc, char** argv) {
     app.add_option("--seed", wanted.one, "run this one, and print its settings and digest");
     app.add_option("--seconds", wanted.seconds, "simulated, of the phase with faults")
         ->capture_default_str();
+    app.add_flag("--verbose", wanted.verbose, "print the hosts' log");
     CLI11_PARSE(app, argc, argv);
     return quorate::sim::run(wanted);
 }

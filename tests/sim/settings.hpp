@@ -29,6 +29,7 @@ inline Duration between(Random& random, Duration low, Duration high) {
 // does, one is all partitions and another all crashes (swarm testing; reliability.md §0.5, §7.1).
 struct Settings {
     std::uint64_t seed = 0;
+    bool verbose = false;   // prints the hosts' log, with simulated times
     Duration length = 30s;  // of the phase with faults
 
     std::size_t hosts = 3;

@@ -27,6 +27,8 @@ class SimNetwork {
 
     void cut(const std::string& from, const std::string& to);
     void mend_cuts() { cuts_.clear(); }
+    // It loses, repeats and clogs from here on; before, it does not.
+    void begin_faults() { healed_ = false; }
     // No cuts, no loss, no clogs from here on.
     void heal();
     std::vector<group::KnownHost> hosts_seen_by(const std::string& host) const;
@@ -57,7 +59,7 @@ class SimNetwork {
     std::map<std::string, Node> nodes_;
     std::set<Way> cuts_;
     std::map<Way, Time> clogged_until_;
-    bool healed_ = false;
+    bool healed_ = true;
     std::uint64_t delivered_ = 0;
     std::function<void(const std::string&)> on_sent_;
 };

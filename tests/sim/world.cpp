@@ -5,7 +5,9 @@
 #include "tests/sim/sim_client.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <set>
+#include <type_traits>
 
 QR_DECLARE_STATIC_PLUGIN(kv);
 
@@ -48,6 +50,7 @@ class World {
     RunResult run() {
         for (auto& host : hosts_) host->start();
         form_groups();
+        network_.begin_faults();
         network_.on_sent([this](const std::string& from) { maybe_crash_after_send(from); });
         for (auto& client : clients_) client->start();
         Time end = loop_.now() + settings_.length;
@@ -56,9 +59,10 @@ class World {
             run_until(std::min(end, loop_.now() + 100ms));
         }
         heal();
+        std::string picture = ok() ? std::string() : draw_picture();
         RunResult result{
             witness_.breach(), loop_.digest(), loop_.events(), loop_.now().time_since_epoch(),
-            witness_.reach,    crashes_,       partitions_};
+            witness_.reach,    crashes_,       partitions_,    std::move(picture)};
         return result;
     }
 
@@ -68,9 +72,29 @@ class World {
     // A broken invariant of ours fences a member and would only show as lost availability.
     void listen_to_log() {
         log::set_sink([this](const log::Event& event) {
+            if (settings_.verbose) print(event);
             if (event.name == "member_fenced")
                 witness_.report("a member was fenced: " + std::string(event.text));
         });
+    }
+
+    void print(const log::Event& event) const {
+        std::printf("%12.6f %s %s",
+                    std::chrono::duration<double>(loop_.now().time_since_epoch()).count(),
+                    std::string(event.name).c_str(), std::string(event.text).c_str());
+        for (const log::Field& field : event.fields) {
+            std::printf(" %s=", std::string(field.key).c_str());
+            std::visit(
+                [](const auto& value) {
+                    if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::string>) {
+                        std::printf("%s", value.c_str());
+                    } else {
+                        std::printf("%s", std::to_string(value).c_str());
+                    }
+                },
+                field.value);
+        }
+        std::printf("\n");
     }
 
     // Runs events; hosts whose disk failed die as soon as the event that noticed is over.
@@ -90,6 +114,11 @@ class World {
     }
 
     void form_groups() {
+        bool up = run_until(loop_.now() + formation_limit, [this] {
+            return std::ranges::all_of(hosts_, [](auto& host) { return host->serving(); });
+        });
+        if (!up) return witness_.report("healthy hosts do not come up");
+        run_until(loop_.now() + 200ms);  // until they have met
         for (std::size_t i = 0; ok() && i < settings_.groups; ++i) {
             group::CreateGroup request{.name = "g" + std::to_string(i), .plugin = "quorate.kv"};
             for (std::size_t h = 0; h < std::min(settings_.first_members, settings_.hosts); ++h) {
@@ -102,13 +131,12 @@ class World {
                 SimHost& host = *hosts_.front();
                 if (!host.serving()) return false;
                 waiting = true;
-                host.service().create_group(
-                    request, loop_.now() + 5s, [&](Result<group::GroupLocation> made) {
-                        waiting = false;
-                        formed = made.has_value() || made.error().code == Errc::group_exists;
-                        if (made.has_value()) ids_.push_back(made->group);
-                        // With loss a try may fail; it is made again until the limit.
-                    });
+                host.service().create_group(request, loop_.now() + 5s,
+                                            [&](Result<group::GroupLocation> made) {
+                                                waiting = false;
+                                                formed = made.has_value();
+                                                if (made.has_value()) ids_.push_back(made->group);
+                                            });
                 return false;
             });
             if (ok() && !formed)
@@ -265,6 +293,43 @@ class World {
         run_until(loop_.now() + 3s, [&] { return !asking; });
         if (ok() && !equal)
             witness_.report("after healing, the members of " + name + " are not equal: " + why);
+    }
+
+    // What each host says of its members, for whoever looks into a breach.
+    std::string draw_picture() {
+        std::string picture;
+        for (auto& host : hosts_) {
+            if (!host->serving()) picture += host->name() + " is not serving\n";
+        }
+        auto asked = std::ranges::find_if(hosts_, [](auto& host) { return host->serving(); });
+        if (asked == hosts_.end()) return picture;
+        (*asked)->service().list_members(loop_.now() + 1s,
+                                         [&](Result<std::vector<group::MemberAnswer>> answers) {
+                                             if (!answers.has_value()) return;
+                                             for (const group::MemberAnswer& answer : *answers)
+                                                 picture += describe(answer);
+                                         });
+        Time end = loop_.now() + 2s;
+        while (loop_.run_next(end)) bury();
+        return picture;
+    }
+
+    static std::string describe(const group::MemberAnswer& answer) {
+        if (!answer.status) return answer.host + ": " + to_string(*answer.error) + "\n";
+        const group::MemberStatus& s = *answer.status;
+        auto number = [](auto value) { return std::to_string(value.value()); };
+        std::string text = s.name + "@" + s.host + " id " + number(s.member) + " role " +
+                           std::to_string(static_cast<int>(s.role)) + " kind " +
+                           std::to_string(static_cast<int>(s.kind)) + " state " +
+                           std::to_string(static_cast<int>(s.state)) + " " + s.trouble + " term " +
+                           number(s.term) + " leader '" + s.leader + "' log " + number(s.first) +
+                           ".." + number(s.last) + " commit " + number(s.commit) + " applied " +
+                           number(s.applied) + " snapshot " + number(s.snapshot) + " members";
+        for (const group::PeerProgress& peer : s.members) {
+            text += " " + peer.host + "/" + number(peer.id) + "/" +
+                    std::to_string(static_cast<int>(peer.kind));
+        }
+        return text + "\n";
     }
 
     // What an operator does with a member that its host does not have (an addition that was cut

@@ -17,6 +17,7 @@ struct RunResult {
     Witness::Reach reach;
     std::uint64_t crashes = 0;
     std::uint64_t partitions = 0;
+    std::string picture;  // of a breach: what each host says of its members
 };
 
 // Runs one seed's world: hosts come up, groups are made, clients work while faults happen; then
