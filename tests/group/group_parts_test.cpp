@@ -1,0 +1,282 @@
+#include "host/group/command.hpp"
+#include "host/group/deadlines.hpp"
+#include "host/group/entry_cache.hpp"
+#include "host/group/host_entry.hpp"
+#include "host/group/recovery.hpp"
+#include "host/group/registration.hpp"
+#include "tests/support/test_scheduler.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace quorate::group {
+namespace {
+
+EntryId id(std::uint64_t term, std::uint64_t index) {
+    return {Term(term), Index(index)};
+}
+
+raft::Entry entry(std::uint64_t term, std::uint64_t index, std::string_view text = "x") {
+    return {id(term, index), raft::EntryKind::command, Bytes::copy_of(text)};
+}
+
+raft::Membership three() {
+    raft::Membership all;
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+        all.members.push_back({MemberId(i), "host" + std::to_string(i), raft::VoteKind::voter, {}});
+    }
+    return all;
+}
+
+Registration registration() {
+    return {GroupId(7), "demo", Epoch(1), MemberId(2), {"kv", "build", "kv", 3}, three(), {}};
+}
+
+// ---- records --------------------------------------------------------------------------------------
+
+TEST(Command, comes_back_as_it_was_made) {
+    Bytes payload = make_command({-5}, as_bytes("put a 1"));
+    auto parsed = parse_command(payload.view());
+    ASSERT_TRUE(parsed.has_value());
+    EXPECT_EQ(parsed->header.time_ms, -5);
+    EXPECT_EQ(as_text(parsed->command), "put a 1");
+    EXPECT_TRUE(parse_command(make_command({1}, {}).view())->command.empty());
+}
+
+TEST(Command, of_another_version_or_with_reserved_bits_is_not_one) {
+    std::string good(make_command({1}, as_bytes("x")).text());
+    for (std::size_t i = 0; i < 8; ++i) {
+        std::string bad = good;
+        bad[i] = static_cast<char>(bad[i] ^ 2);
+        EXPECT_FALSE(parse_command(as_bytes(bad)).has_value()) << "byte " << i;
+    }
+    for (std::size_t size = 0; size < command_header_bytes; ++size) {
+        EXPECT_FALSE(parse_command(as_bytes(good).first(size)).has_value());
+    }
+}
+
+TEST(Registration, comes_back_as_it_was_written) {
+    Registration written = registration();
+    written.recover_past = Index(99);
+    EXPECT_EQ(decode_registration(encode(written).view()).value(), written);
+}
+
+TEST(Registration, that_is_cut_or_longer_is_corrupt) {
+    std::string whole(encode(registration()).text());
+    for (std::size_t size = 1; size < whole.size(); ++size) {
+        auto read = decode_registration(as_bytes(whole).first(size));
+        ASSERT_FALSE(read.has_value()) << size << " bytes";
+        EXPECT_EQ(read.error().code, Errc::corrupt);
+    }
+    EXPECT_FALSE(decode_registration(as_bytes(whole + "x")).has_value());
+    whole[0] = 9;
+    EXPECT_EQ(decode_registration(as_bytes(whole)).error().code, Errc::format_unknown);
+}
+
+TEST(HostEntry, of_an_unknown_kind_is_not_read) {
+    EXPECT_EQ(parse_host_entry(encode(HostEntry::end_of_life).view()), HostEntry::end_of_life);
+    EXPECT_FALSE(parse_host_entry(as_bytes(std::string_view("\1\2", 2))).has_value());
+    EXPECT_FALSE(parse_host_entry(as_bytes(std::string_view("\2\1", 2))).has_value());
+    EXPECT_FALSE(parse_host_entry(as_bytes(std::string_view("\1\1\0", 3))).has_value());
+    EXPECT_FALSE(parse_host_entry({}).has_value());
+}
+
+// ---- cache ----------------------------------------------------------------------------------------
+
+raft::Store store(std::vector<raft::Entry> entries, std::optional<Index> truncate = {},
+                  std::optional<EntryId> reset = {}) {
+    raft::Store made;
+    made.entries = std::move(entries);
+    made.truncate_from = truncate;
+    made.reset = reset;
+    return made;
+}
+
+TEST(EntryCache, follows_appends_truncations_and_resets) {
+    EntryCache cache(Index(5));
+    cache.follow(store({entry(1, 5), entry(1, 6), entry(1, 7)}));
+    EXPECT_TRUE(cache.holds(Index(7)));
+    cache.follow(store({entry(2, 6, "new")}, Index(6)));
+    EXPECT_EQ(cache.at(Index(6)).payload.text(), "new");
+    EXPECT_FALSE(cache.holds(Index(7)));
+    cache.follow(store({entry(3, 3)}, Index(3)));  // below all that it holds
+    EXPECT_EQ(cache.first(), Index(3));
+    EXPECT_EQ(cache.next(), Index(4));
+    cache.follow(store({entry(4, 21)}, {}, id(4, 20)));
+    EXPECT_EQ(cache.first(), Index(21));
+    EXPECT_EQ(cache.next(), Index(22));
+}
+
+TEST(EntryCache, refuses_a_gap) {
+    EntryCache cache(Index(5));
+    EXPECT_THROW(cache.follow(store({entry(1, 6)})), std::logic_error);
+}
+
+TEST(EntryCache, drops_the_oldest_but_nothing_at_the_limit) {
+    EntryCache cache(Index(1));
+    std::string payload(1000, 'x');
+    for (std::uint64_t i = 1; i <= 10; ++i) cache.follow(store({entry(1, i, payload)}));
+    EXPECT_TRUE(cache.trim(3500, Index(5)));
+    EXPECT_EQ(cache.first(), Index(5));
+    EXPECT_TRUE(cache.trim(3500, Index(11)));
+    EXPECT_EQ(cache.first(), Index(8));
+    EXPECT_FALSE(cache.trim(3500, Index(11)));
+    EXPECT_LE(cache.bytes(), 3500u);
+}
+
+// ---- deadlines ------------------------------------------------------------------------------------
+
+TEST(Deadlines, run_in_the_order_of_their_times_and_only_once) {
+    testing::TestScheduler scheduler;
+    Deadlines deadlines(scheduler);
+    Time now = scheduler.now();
+    std::vector<int> ran;
+    deadlines.add(now + 30ms, [&] { ran.push_back(3); });
+    deadlines.add(now + 10ms, [&] { ran.push_back(1); });
+    auto removed = deadlines.add(now + 15ms, [&] { ran.push_back(99); });
+    deadlines.add(now + 20ms, [&] { ran.push_back(2); });
+    deadlines.remove(removed);
+    scheduler.run_for(20ms);
+    EXPECT_EQ(ran, (std::vector<int>{1, 2}));
+    scheduler.run_for(1s);
+    EXPECT_EQ(ran, (std::vector<int>{1, 2, 3}));
+}
+
+TEST(Deadlines, may_be_added_and_removed_by_one_that_runs) {
+    testing::TestScheduler scheduler;
+    Deadlines deadlines(scheduler);
+    Time now = scheduler.now();
+    int ran = 0;
+    auto other = deadlines.add(now + 10ms, [&] { ran += 100; });
+    deadlines.add(now + 5ms, [&] {
+        ++ran;
+        deadlines.remove(other);
+        deadlines.add(now + 7ms, [&] { ++ran; });
+    });
+    scheduler.run_for(1s);
+    EXPECT_EQ(ran, 2);
+}
+
+TEST(Deadlines, that_were_cleared_never_run) {
+    testing::TestScheduler scheduler;
+    Deadlines deadlines(scheduler);
+    bool ran = false;
+    deadlines.add(scheduler.now() + 5ms, [&] { ran = true; });
+    deadlines.clear();
+    scheduler.run_for(1s);
+    EXPECT_FALSE(ran);
+}
+
+// ---- recovery -------------------------------------------------------------------------------------
+
+storage::RecoveredLog log_of(EntryId base, Index last, std::vector<raft::TermRun> runs) {
+    storage::RecoveredLog log;
+    log.group = GroupId(7);
+    log.hard = {Term(9), MemberId(1)};
+    log.base = base;
+    log.last = last;
+    log.runs = std::move(runs);
+    return log;
+}
+
+storage::SnapshotMeta snapshot_of(EntryId last) {
+    storage::SnapshotMeta meta;
+    meta.group = GroupId(7);
+    meta.last = last;
+    meta.membership = three();
+    meta.membership.members.pop_back();
+    return meta;
+}
+
+TEST(Recovery, of_nothing_is_a_fresh_member) {
+    Recovery plan = plan_recovery(registration(), std::nullopt, std::nullopt);
+    EXPECT_EQ(plan.initial.self, MemberId(2));
+    EXPECT_EQ(plan.initial.last, Index());
+    EXPECT_EQ(plan.initial.membership, three());
+    EXPECT_FALSE(plan.initial.recovering);
+    EXPECT_FALSE(plan.reset.has_value());
+}
+
+TEST(Recovery, of_a_log_alone_takes_it_whole) {
+    auto log = log_of({}, Index(8), {{Index(1), Term(1)}, {Index(5), Term(3)}});
+    Recovery plan = plan_recovery(registration(), log, std::nullopt);
+    EXPECT_EQ(plan.initial.last, Index(8));
+    EXPECT_EQ(plan.initial.runs.size(), 2u);
+    EXPECT_EQ(plan.initial.hard, log.hard);
+    EXPECT_FALSE(plan.reset.has_value());
+}
+
+TEST(Recovery, of_a_log_that_holds_the_snapshots_last_entry_keeps_it) {
+    auto log = log_of(id(1, 3), Index(8), {{Index(4), Term(1)}, {Index(6), Term(3)}});
+    log.memberships = {entry(1, 4), entry(3, 7)};
+    Recovery plan = plan_recovery(registration(), log, snapshot_of(id(3, 6)));
+    EXPECT_EQ(plan.initial.base, id(1, 3));
+    EXPECT_EQ(plan.initial.snapshot, id(3, 6));
+    EXPECT_EQ(plan.initial.membership.members.size(), 2u);
+    ASSERT_EQ(plan.initial.memberships.size(), 1u);  // the other is within the snapshot
+    EXPECT_EQ(plan.initial.memberships[0].id, id(3, 7));
+    EXPECT_FALSE(plan.initial.recovering);
+}
+
+TEST(Recovery, of_a_log_that_begins_right_after_the_snapshot_keeps_it) {
+    auto log = log_of(id(3, 6), Index(8), {{Index(7), Term(3)}});
+    Recovery plan = plan_recovery(registration(), log, snapshot_of(id(3, 6)));
+    EXPECT_EQ(plan.initial.last, Index(8));
+    EXPECT_FALSE(plan.reset.has_value());
+}
+
+TEST(Recovery, drops_a_log_that_ends_before_the_snapshot_or_contradicts_it) {
+    for (const auto& log : {log_of({}, Index(5), {{Index(1), Term(1)}}),
+                            log_of({}, Index(9), {{Index(1), Term(1)}, {Index(7), Term(2)}}),
+                            log_of(id(2, 6), Index(7), {{Index(7), Term(2)}})}) {
+        Recovery plan = plan_recovery(registration(), log, snapshot_of(id(3, 6)));
+        EXPECT_EQ(plan.reset, id(3, 6));
+        EXPECT_EQ(plan.initial.last, Index(6));
+        EXPECT_TRUE(plan.initial.runs.empty());
+        EXPECT_FALSE(plan.initial.recovering);  // the snapshot is committed and stands for it
+    }
+}
+
+TEST(Recovery, of_a_log_that_begins_after_the_snapshot_is_damage_and_must_be_remembered) {
+    auto log = log_of(id(4, 10), Index(20), {{Index(11), Term(4)}});
+    for (auto snapshot :
+         {std::optional(snapshot_of(id(3, 6))), std::optional<storage::SnapshotMeta>()}) {
+        Recovery plan = plan_recovery(registration(), log, snapshot);
+        EXPECT_EQ(plan.reset, snapshot ? id(3, 6) : EntryId{});
+        EXPECT_TRUE(plan.initial.recovering);
+        EXPECT_EQ(plan.initial.recover_past, Index(20));
+        EXPECT_TRUE(plan.forgets);
+        EXPECT_FALSE(plan.damage.empty());
+    }
+}
+
+TEST(Recovery, goes_on_after_a_crash_in_its_midst) {
+    Registration remembered = registration();
+    remembered.recover_past = Index(20);
+    auto log = log_of({}, Index(4), {{Index(1), Term(1)}});
+    Recovery plan = plan_recovery(remembered, log, std::nullopt);
+    EXPECT_TRUE(plan.initial.recovering);
+    EXPECT_EQ(plan.initial.recover_past, Index(20));
+    EXPECT_FALSE(plan.forgets);
+}
+
+TEST(Recovery, takes_the_stores_word_for_damage) {
+    auto log = log_of({}, Index(4), {{Index(1), Term(1)}});
+    log.damage = {"a file is gone", Index(30)};
+    Recovery plan = plan_recovery(registration(), log, std::nullopt);
+    EXPECT_TRUE(plan.initial.recovering);
+    EXPECT_EQ(plan.initial.recover_past, Index(30));
+    EXPECT_EQ(plan.initial.last, Index(4));
+}
+
+TEST(Recovery, never_starts_below_the_snapshots_term) {
+    auto log = log_of({}, Index(), {});
+    log.hard = {Term(2), MemberId(1)};
+    Recovery plan = plan_recovery(registration(), log, snapshot_of(id(3, 6)));
+    EXPECT_EQ(plan.initial.hard.term, Term(3));
+    EXPECT_FALSE(plan.initial.hard.vote);
+}
+
+}  // namespace
+}  // namespace quorate::group
