@@ -45,6 +45,7 @@ void draw_group(Random& random, Settings& s) {
     constexpr std::array<std::uint32_t, 4> batches{1, 4, 64, 1024};
     s.group.raft.election_timeout = pick(random, timeouts);
     s.group.raft.heartbeat_interval = s.group.raft.election_timeout / 8;
+    s.group.raft.pre_vote = chance(random, 0.6);  // without, more members campaign at once
     s.group.raft.max_append_entries = pick(random, batches);
     s.group.raft.max_append_bytes = between(random, 200, 20'000);
     s.group.raft.max_inflight_messages = static_cast<std::uint32_t>(between(random, 1, 16));

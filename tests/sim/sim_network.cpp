@@ -49,7 +49,7 @@ void SimNetwork::send(const std::string& from, const std::string& to, group::Pee
         is_cut(from, to) || nodes_[to].owner == 0 || (!healed_ && chance(random_, settings_.loss));
     if (!lost) deliver(from, to, message);
     if (!lost && !healed_ && chance(random_, settings_.duplicate)) deliver(from, to, message);
-    if (on_sent_) on_sent_(from);
+    if (on_sent_) on_sent_(from, message);
 }
 
 void SimNetwork::deliver(const std::string& from, const std::string& to,

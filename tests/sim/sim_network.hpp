@@ -33,7 +33,7 @@ class SimNetwork {
     void heal();
     std::vector<group::KnownHost> hosts_seen_by(const std::string& host) const;
     // Called after each message that left a host.
-    void on_sent(std::function<void(const std::string& from)> action) {
+    void on_sent(std::function<void(const std::string&, const group::PeerMessage&)> action) {
         on_sent_ = std::move(action);
     }
     std::uint64_t delivered() const { return delivered_; }
@@ -61,7 +61,7 @@ class SimNetwork {
     std::map<Way, Time> clogged_until_;
     bool healed_ = true;
     std::uint64_t delivered_ = 0;
-    std::function<void(const std::string&)> on_sent_;
+    std::function<void(const std::string&, const group::PeerMessage&)> on_sent_;
 };
 
 // One host's end of it, during one life. Thread: the simulation's.

@@ -51,7 +51,9 @@ class World {
         for (auto& host : hosts_) host->start();
         form_groups();
         network_.begin_faults();
-        network_.on_sent([this](const std::string& from) { maybe_crash_after_send(from); });
+        network_.on_sent([this](const std::string& from, const group::PeerMessage& message) {
+            maybe_crash_after_send(from, message);
+        });
         for (auto& client : clients_) client->start();
         Time end = loop_.now() + settings_.length;
         while (ok() && loop_.now() < end) {
@@ -154,13 +156,24 @@ class World {
                                                          : SimHost::End::killed);
         for (auto& client : clients_) client->host_died(life);
         if (healing_) return;
-        loop_.at(loop_.now() + between(random_, Duration(10ms), Duration(4s)), 0, [this, &host] {
+        Duration away = chance(random_, 0.3) ? Duration(20ms) : Duration(4s);
+        loop_.at(loop_.now() + between(random_, Duration(1ms), away), 0, [this, &host] {
             if (!host.alive()) host.start();
         });
     }
 
-    void maybe_crash_after_send(const std::string& from) {
-        if (healing_ || !chance(random_, settings_.crashes_after_send)) return;
+    // What a message promises is most at risk right after it left: votes, then acknowledgements.
+    static double risk(const group::PeerMessage& message) {
+        auto* envelope = std::get_if<group::RaftEnvelope>(&message);
+        if (envelope == nullptr) return 1;
+        if (auto* vote = std::get_if<raft::VoteReply>(&envelope->message)) {
+            return vote->granted && !vote->pre_vote ? 200 : 1;
+        }
+        return std::holds_alternative<raft::AppendReply>(envelope->message) ? 3 : 1;
+    }
+
+    void maybe_crash_after_send(const std::string& from, const group::PeerMessage& message) {
+        if (healing_ || !chance(random_, settings_.crashes_after_send * risk(message))) return;
         auto host = std::ranges::find(hosts_, from, [](auto& h) { return h->name(); });
         doomed_.insert(host->get());
     }
