@@ -6,7 +6,10 @@
 
 #include <benchmark/benchmark.h>
 
+#include <array>
+#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -40,10 +43,15 @@ std::map<std::int64_t, double>& raw_rates() {
     return rates;
 }
 
-void report(benchmark::State& state, double seconds, bool is_raw) {
+double processor_seconds() {
+    return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
+}
+
+void report(benchmark::State& state, double seconds, double processor, bool is_raw) {
     double entries = static_cast<double>(state.iterations()) * static_cast<double>(state.range(0));
     double rate = entries / seconds;
     state.counters["entries/s"] = rate;
+    state.counters["cpu ns/entry"] = processor * 1e9 / entries;
     if (is_raw) raw_rates()[state.range(0)] = rate;
     if (!is_raw) state.counters["of raw"] = rate / raw_rates()[state.range(0)];
 }
@@ -60,6 +68,7 @@ void raw_file(benchmark::State& state) {
     file->sync().value();
     std::string batch(static_cast<std::size_t>(state.range(0)) * entry_bytes, 'x');
     std::uint64_t offset = 0;
+    double processor = processor_seconds();
     auto start = std::chrono::steady_clock::now();
     for (auto _ : state) {
         if (offset + batch.size() > file_bytes) offset = 0;
@@ -68,7 +77,7 @@ void raw_file(benchmark::State& state) {
         file->sync().value();
         offset += batch.size();
     }
-    report(state, seconds_since(start), true);
+    report(state, seconds_since(start), processor_seconds() - processor, true);
 }
 
 class WaitingExecutor final : public Executor {
@@ -109,7 +118,7 @@ class Load {
             raft::Store store{.ticket = Ticket(index)};
             store.entries.push_back({.id = {Term(1), Index(index)}, .payload = payload_});
             store_->write(GroupId(id), std::move(store));
-            if (index % 4096 == 0) store_->release(GroupId(id), {Term(1), Index(index - 1000)});
+            if (index % 1024 == 0) store_->release(GroupId(id), {Term(1), Index(index - 100)});
             ++submitted_;
         }
     }
@@ -138,13 +147,14 @@ void log_store(benchmark::State& state, std::uint64_t ahead) {
     Directory directory;
     Load load(directory.path());
     auto batch = static_cast<std::uint64_t>(state.range(0));
+    double processor = processor_seconds();
     auto start = std::chrono::steady_clock::now();
     for (auto _ : state) {
         load.submit(state.range(0));
         if (load.submitted() > ahead * batch) load.wait_for(load.submitted() - ahead * batch);
     }
     load.wait_for(load.submitted());
-    report(state, seconds_since(start), false);
+    report(state, seconds_since(start), processor_seconds() - processor, false);
 }
 
 void log_one_at_a_time(benchmark::State& state) {

@@ -95,8 +95,8 @@ TEST_F(WiredTigerDamage, a_flipped_bit_in_any_of_its_files_is_harmless_or_said) 
     DiskUnderTest host;
     for (const auto& item : fs::directory_iterator(kept.path() + "/log/settled")) {
         std::uint64_t size = item.file_size();
-        for (std::uint64_t sample = 0; sample < std::min<std::uint64_t>(size, 12); ++sample) {
-            std::uint64_t at = size * sample / 12 + sample % 7;
+        for (std::uint64_t sample = 0; sample < std::min<std::uint64_t>(size, 8); ++sample) {
+            std::uint64_t at = size * sample / 8 + sample % 7;
             if (at >= size) continue;
             host.disk.reset();
             copy(kept.path(), host.directory.path());
