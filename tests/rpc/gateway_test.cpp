@@ -108,7 +108,8 @@ TEST_F(GatewayTest, a_query_carries_its_level_and_fence) {
         request.setAtLeast(17);
         request.setQuery(to_data("q"));
         request.setTimeoutMs(100);
-        auto answer = got(request.send()).getAnswer();
+        auto response = got(request.send());
+        auto answer = response.getAnswer();
         ASSERT_TRUE(answer.isReply());
         EXPECT_EQ(to_text(answer.getReply().getData()), "a:q");
         EXPECT_EQ(answer.getReply().getAt().getIndex(), 30u);
@@ -118,7 +119,8 @@ TEST_F(GatewayTest, a_query_carries_its_level_and_fence) {
     }
     auto request = group.queryRequest();
     request.setLevel(static_cast<schema::ReadLevel>(99));
-    auto answer = got(request.send()).getAnswer();
+    auto response = got(request.send());
+    auto answer = response.getAnswer();
     ASSERT_TRUE(answer.isFailed());
     EXPECT_EQ(answer.getFailed().getCode(), static_cast<int>(Errc::request_invalid));
 }
