@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t build_digits = 64;  // SHA-256 in hex
 constexpr int tries_per_piece = 3;
+constexpr std::size_t images_max = 4;  // in memory at a time; others are read for each piece
 
 bool is_build(const std::string& text) {
     return text.size() == build_digits &&
@@ -21,7 +22,7 @@ bool is_build(const std::string& text) {
 }  // namespace
 
 PluginExchange::~PluginExchange() {
-    home().scheduler().cancel(image_timer_);
+    for (auto& [build, image] : images_) home().scheduler().cancel(image.expires);
 }
 
 std::vector<PluginSummary> PluginExchange::list() const {
@@ -139,17 +140,8 @@ Operation<Result<Piece>> PluginExchange::fetch_piece(HostName source, PluginFetc
 }
 
 Operation<Result<Piece>> PluginExchange::piece(PluginFetchRequest request) {
-    if (image_build_ != request.build) {
-        CO_TRY(Done loaded, co_await load_image(request.build));
-        static_cast<void>(loaded);
-        // Another image may have been loaded meanwhile; then the asker asks again.
-        if (image_build_ != request.build) {
-            co_return fail(Errc::overloaded,
-                           "host " + quoted(home().name()) + " sends other plugins at the moment");
-        }
-    }
-    keep_image();
-    std::uint64_t size = image_.size();
+    CO_TRY(Bytes whole, co_await image(request.build));
+    std::uint64_t size = whole.size();
     if (request.offset >= size || request.max_bytes == 0) {
         co_return fail(Errc::request_invalid, "host " + quoted(home().name()) + ": build " +
                                                   request.build + " has " + std::to_string(size) +
@@ -158,30 +150,35 @@ Operation<Result<Piece>> PluginExchange::piece(PluginFetchRequest request) {
     }
     std::uint64_t count = std::min<std::uint64_t>(
         {request.max_bytes, size - request.offset, home().options().plugin_piece_bytes});
-    co_return Piece{size, image_.slice(request.offset, count)};
+    co_return Piece{size, whole.slice(request.offset, count)};
 }
 
-Operation<Result<Done>> PluginExchange::load_image(std::string build) {
+Operation<Result<Bytes>> PluginExchange::image(std::string build) {
     if (!is_build(build)) {
         co_return fail(Errc::request_invalid, quoted(build) + " is not the SHA-256 of a build");
     }
+    auto found = images_.find(build);
+    if (found != images_.end()) {
+        Bytes bytes = found->second.bytes;
+        keep(build, bytes);
+        co_return bytes;
+    }
     PluginRegistry& plugins = host_.environment.plugins;
     std::function<Result<Bytes>()> work = [&plugins, build] { return plugins.image(build); };
-    Result<Bytes> image = co_await home().in_background(std::move(work));
-    if (!image) co_return within("host " + quoted(home().name()), image.error());
-    image_build_ = build;
-    image_ = std::move(*image);
-    co_return Done{};
+    Result<Bytes> read = co_await home().in_background(std::move(work));
+    if (!read) co_return within("host " + quoted(home().name()), read.error());
+    keep(build, *read);
+    co_return read;
 }
 
-void PluginExchange::keep_image() {
+void PluginExchange::keep(const std::string& build, Bytes image) {
+    if (!images_.contains(build) && images_.size() >= images_max) return;
     Scheduler& scheduler = home().scheduler();
-    scheduler.cancel(image_timer_);
-    image_timer_ = scheduler.at(scheduler.now() + home().options().plugin_image_kept, [this] {
-        image_timer_ = 0;
-        image_build_.clear();
-        image_ = {};
-    });
+    Image& kept = images_[build];
+    scheduler.cancel(kept.expires);
+    kept.bytes = std::move(image);
+    kept.expires = scheduler.at(scheduler.now() + home().options().plugin_image_kept,
+                                [this, build] { images_.erase(build); });
 }
 
 void PluginExchange::connected(const HostName& host) {

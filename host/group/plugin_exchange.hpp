@@ -37,8 +37,8 @@ class PluginExchange {
     Operation<Result<Bytes>> fetch_from(std::string build, HostName source, Time deadline);
     Operation<Result<Piece>> fetch_piece(HostName source, PluginFetchRequest request,
                                          Time deadline);
-    Operation<Result<Done>> load_image(std::string build);
-    void keep_image();
+    Operation<Result<Bytes>> image(std::string build);
+    void keep(const std::string& build, Bytes image);
     HostShard& home() const { return *host_.shards.front(); }
 
     HostContext& host_;
@@ -46,9 +46,12 @@ class PluginExchange {
     std::unordered_map<std::string, std::vector<Waiter>> fetching_;
     bool installing_ = false;
     std::vector<std::function<void(Done)>> install_queue_;
-    std::string image_build_;  // the image in memory, for hosts that fetch it; empty: none
-    Bytes image_;
-    TimerId image_timer_ = 0;
+    // Images in memory, for hosts that fetch them piece by piece.
+    struct Image {
+        Bytes bytes;
+        TimerId expires = 0;
+    };
+    std::unordered_map<std::string, Image> images_;
 };
 
 }  // namespace quorate::group

@@ -19,6 +19,7 @@ void Shard::create(Registration registration, Reply<Done> done) {
     std::function<void(Result<void>)> durable = [this, registration = std::move(registration),
                                                  done = std::move(done)](Result<void> created) {
         if (!created) return done(created.error());
+        if (stopping_) return done(fail(Errc::member_stopped, "the host is stopping"));
         start(registration, std::nullopt);
         done(Done{});
     };
@@ -96,6 +97,7 @@ void Shard::stop_member(GroupId group, bool hand_over, std::function<void()> don
 }
 
 void Shard::stop(std::function<void()> done) {
+    stopping_ = true;
     std::vector<GroupId> ids;
     for (const auto& [id, group] : groups_) ids.push_back(id);
     std::sort(ids.begin(), ids.end());

@@ -41,7 +41,8 @@ class Shard final : GroupLinks, GroupObserver {
     Shard(Environment environment, GroupOptions options);
     ~Shard() override;
 
-    // Makes the member durable, then starts it. Pre: none of this group is here.
+    // Makes the member durable, then starts it. Pre: none of this group is here. Errc::member_stopped if
+    // the shard stops meanwhile; then it starts with the host.
     void create(Registration registration, Reply<Done> done);
     // Starts a member that the log store has. Pre: none of this group is here.
     Group& start(Registration registration, std::optional<storage::RecoveredLog> recovered);
@@ -72,6 +73,7 @@ class Shard final : GroupLinks, GroupObserver {
     std::unordered_map<GroupId, std::unique_ptr<Group>> groups_;
     std::unordered_map<GroupId, std::unique_ptr<Group>> leaving_;  // stopping; get no messages
     std::uint64_t ignored_ = 0;
+    bool stopping_ = false;
 };
 
 }  // namespace quorate::group
