@@ -1,0 +1,168 @@
+#include "tests/crash/damage_fixture.hpp"
+
+#include "tests/crash/seed.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+namespace quorate::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Up to its last byte that is not zero: what lies behind is room that nobody has used.
+std::size_t used_bytes(const std::string& content) {
+    std::size_t last = content.find_last_not_of('\0');
+    return last == std::string::npos ? content.size() : last + 1;
+}
+
+void write_back(const std::string& path, const std::string& content) {
+    fs::permissions(path, fs::perms::owner_write, fs::perm_options::add);
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    file << content;
+    if (!file.flush()) throw std::runtime_error("cannot write " + path);
+}
+
+// The lines that say that something was wrong.
+std::string complaints(const std::string& log) {
+    std::string found;
+    for (std::size_t at = 0; at < log.size();) {
+        std::size_t end = std::min(log.find('\n', at), log.size());
+        std::string line = log.substr(at, end - at);
+        bool about_peers = line.find(" peer_") != std::string::npos;
+        bool bad = line.find(" warning ") != std::string::npos ||
+                   line.find(" error ") != std::string::npos || line.starts_with("error ");
+        if (bad && !about_peers) found += "    " + line + "\n";
+        at = end + 1;
+    }
+    return found;
+}
+
+// The pid within is for people; the lock is the kernel's.
+bool is_of_no_consequence(const std::string& label) {
+    return label == "lock" || label.ends_with("WiredTiger.lock");
+}
+
+// WiredTiger's pages: what a checkpoint has left behind is not read again. The watermark's slots and
+// the settled log's second copy are written in turn or anew.
+bool may_be_dead(const std::string& label) {
+    return label.find("/settled/") != std::string::npos || label.ends_with("watermark");
+}
+
+}  // namespace
+
+Damage::Damage() : random_(seed_of_run()) {
+    cluster_.install(kv_plugin());
+    cluster_.create_group("map", "quorate.kv");
+    load_ = std::make_unique<Load>(LoadOptions{.endpoints = cluster_.endpoints(),
+                                               .group = "map",
+                                               .tongue = &large_kv_tongue(),
+                                               .threads = 2,
+                                               .per_second = 5000});
+    load_->wait_for_more(1500);
+    cluster_.admin().take_snapshot("map", "", 20s).get().value();
+    load_->wait_for_more(2500);
+    load_->stop();
+    cluster_.wait_equal("map");
+}
+
+std::vector<Damage::Target> Damage::targets() const {
+    const std::string& root = cluster_.host(victim_).data;
+    std::vector<Target> all;
+    for (const auto& entry : fs::recursive_directory_iterator(root)) {
+        if (!entry.is_regular_file()) continue;
+        std::string label = fs::relative(entry.path(), root).string();
+        // What was set aside is kept for people and never read again.
+        bool aside = label.find("damaged/") != std::string::npos ||
+                     label.find("bad-") != std::string::npos ||
+                     label.find("damaged-") != std::string::npos;
+        if (!aside) all.push_back({entry.path().string(), label});
+    }
+    std::ranges::sort(all, {}, &Target::label);
+    std::size_t wals = 0;
+    std::size_t snapshots = 0;
+    for (Target& target : all) {
+        if (target.label.starts_with("log/wal-")) {
+            target.label = "log/wal #" + std::to_string(++wals);
+        }
+        if (target.label.starts_with("snapshots/")) {
+            target.label = "snapshots/#" + std::to_string(++snapshots);
+        }
+    }
+    return all;
+}
+
+const Damage::Target* Damage::next_target(const std::vector<Target>& all) const {
+    auto next = std::ranges::find_if(all, [this](const Target& target) {
+        return wanted_(target.label) && !done_.contains(target.label);
+    });
+    return next == all.end() ? nullptr : &*next;
+}
+
+void Damage::harm_each(Harm harm, const std::function<bool(const std::string&)>& wanted) {
+    wanted_ = wanted;
+    done_.clear();
+    for (;;) {
+        EXPECT_EQ(cluster_.stop(victim_), 0);
+        auto all = targets();
+        const Target* next = next_target(all);
+        if (next == nullptr) break;
+        done_.insert(next->label);
+        SCOPED_TRACE(next->label);
+        harm_one(*next, harm);
+        if (HasFailure()) return;
+    }
+    cluster_.start(victim_);
+    EXPECT_FALSE(done_.empty());
+}
+
+std::string Damage::inflict(const std::string& path, Harm harm) {
+    std::string content = read_text(path);
+    std::string harmed = content;
+    if (harm == Harm::removed) {
+        fs::remove(path);
+        return "removed";
+    }
+    if (content.empty()) return "empty as it is";
+    std::size_t at = random_() % used_bytes(content);
+    if (harm == Harm::cut_short) {
+        harmed.resize(at);
+        write_back(path, harmed);
+        return "cut to " + std::to_string(at) + " of " + std::to_string(content.size()) + " bytes";
+    }
+    unsigned bit = static_cast<unsigned>(random_() % 8);
+    harmed[at] = static_cast<char>(static_cast<unsigned char>(harmed[at]) ^ (1u << bit));
+    write_back(path, harmed);
+    return "bit " + std::to_string(bit) + " of byte " + std::to_string(at) + " of " +
+           std::to_string(content.size()) + " flipped";
+}
+
+void Damage::harm_one(const Target& target, Harm harm) {
+    ClusterHost& host = cluster_.host(victim_);
+    std::string whole = read_text(target.path);
+    std::size_t log_before = read_text(host.log).size();
+    std::string what = inflict(target.path, harm);
+    cluster_.launch(victim_);
+    bool ready = host.notify->wait_for("READY=1", *host.process, 60s);
+    if (ready) cluster_.wait_equal("map", 60s);
+    std::string said = complaints(read_text(host.log).substr(log_before));
+    std::cout << target.label << ": " << what << "\n" << said << std::flush;
+    EXPECT_TRUE(ready) << target.label << " " << what << ": the host did not start";
+    if (ready) expect_said(target, harm, said);
+}
+
+void Damage::expect_said(const Target& target, Harm harm, const std::string& said) const {
+    bool silent = is_of_no_consequence(target.label) ||
+                  (harm == Harm::flipped_bit && may_be_dead(target.label));
+    EXPECT_TRUE(silent || !said.empty()) << "nothing was said of " << target.label;
+}
+
+void Damage::check() {
+    std::cout << load_->summary() << "\n";
+    cluster_.wait_equal("map");
+    EXPECT_EQ(load_->verify(cluster_.client()), "");
+}
+
+}  // namespace quorate::testing
