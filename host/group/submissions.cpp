@@ -111,7 +111,8 @@ void Submissions::settle(Ticket ticket, EntryId entry, EntryId at, const Bytes& 
     CHECK(entry.index == at.index, "an entry was applied unseen");
     answer(ticket, NotApplied{fail(Errc::leadership_lost,
                                    "the leader changed and another entry was committed in the "
-                                   "command's place: it was not applied"),
+                                   "command's place: it was not applied",
+                                   "send it again"),
                               {}});
 }
 
