@@ -50,8 +50,8 @@ Operation<Result<EntryId>> confirm(HostShard& shard, MemberStatus leader, Time d
     }
 }
 
-// What the leader said to a change that must be in force at the end. It may have been asked twice, and then says
-// of the second time that there is nothing to do.
+// What the leader said to a change that must be in force at the end. It may have been asked twice,
+// and then says of the second time that there is nothing to do.
 Operation<Result<EntryId>> settle(HostShard& shard, LeaderAnswer answer, Errc nothing_to_do,
                                   Time deadline) {
     if (answer.result) {

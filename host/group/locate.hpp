@@ -8,7 +8,8 @@ namespace quorate::group {
 
 // Where a group is, from this host's own member if that knows a leader, else from whoever of the
 // reachable hosts first tells of one, else from any member.
-// Errc::no_such_group: a majority of the known hosts answered and none carries it; unreachable: too few answered to tell.
+// Errc::no_such_group: a majority of the known hosts answered and none carries it; unreachable: too
+// few answered to tell.
 Operation<Result<GroupLocation>> locate_group(HostShard& shard, std::string name, Time deadline);
 
 // The leader's own status, from its host. Waits for a leader until the deadline.
