@@ -84,8 +84,7 @@ void Core::on(Receive&& input) {
 }
 
 void Core::on(Tick&& input) {
-    if (input.now <= now_) return;
-    now_ = input.now;
+    now_ = std::max(now_, input.now);
     if (transfer_ && now_ >= transfer_->deadline) end_transfer(TransferOutcome::timed_out);
     if (role_ == Role::leader) {
         tick_leader();
@@ -143,8 +142,8 @@ void Core::on(Stored&& input) {
 
     if (role_ == Role::candidate && is_durable(hard_ticket_)) count_vote(self_, true);
     if (role_ == Role::leader) maybe_commit();
-    Index held = std::min(std::max(following_.matched, commit_), durable_);
-    if (leader_ && leader_ != self_ && held > following_.acknowledged) following_.due = true;
+    Index held = std::min(following_.matched, durable_);
+    if (role_ == Role::follower && leader_ && held > following_.acknowledged) following_.due = true;
 }
 
 void Core::on(Applied&& input) {

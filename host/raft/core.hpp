@@ -239,6 +239,8 @@ class Core {
         std::uint64_t round = 0;  // the latest heard of
         std::uint64_t answered = 0;
         bool due = false;
+        bool refused =
+            false;  // the leader probes: the next accepted message is answered, whatever it says
     };
     Following following_;
 

@@ -31,8 +31,8 @@ void Core::handle(MemberId from, AppendEntries&& m) {
     Index known = std::min({leader_commit, matched, log_.last().index});
     if (known > commit_) advance_commit(known);
     report_removal(leader_commit);
-    if (durable_ >= following_.matched && following_.matched > following_.acknowledged)
-        following_.due = true;
+    bool news = durable_ >= following_.matched && following_.matched > following_.acknowledged;
+    if (news || std::exchange(following_.refused, false)) following_.due = true;
 }
 
 bool Core::obey(MemberId from, Term term, std::uint64_t round) {
@@ -70,6 +70,7 @@ void Core::refuse_append(MemberId from, const AppendEntries& m) {
         if (reply.hint.index < commit_) reply.hint = log_.id_at(commit_);
         following_.answered = following_.round;
         following_.due = false;
+        following_.refused = true;
     }
     promise(from, reply);
 }

@@ -22,7 +22,9 @@ void Core::replicate_to(Progress& peer) {
     bool sent = send_entries(peer);
     peer.fetched.clear();  // the driver keeps them for this turn only
     Index tellable = std::min(commit_, peer.next.prev());
-    bool commit_is_news = peer.state == PeerState::replicate && peer.told_commit < tellable;
+    bool commit_is_news =
+        peer.state == PeerState::replicate && peer.told_commit < tellable &&
+        peer.may_send(options_);  // behind a full window it comes with what follows
     if (!sent && (greet || commit_is_news)) send_append(peer, peer.next.prev(), 0);
 }
 

@@ -15,11 +15,9 @@ void Core::handle(MemberId from, SnapshotOffer&& m) {
     }
     if (!is_valid(m.membership)) return;
     seek_recovery();
+    following_.due = true;
     if (m.last.index > commit_ && log_.contains(m.last)) advance_commit(m.last.index);
-    if (m.last.index <= commit_) {
-        following_.due = true;
-        return;
-    }
+    if (m.last.index <= commit_) return;
     if (fetching_ && fetching_->from == from) return;
     fetching_ = Fetching{from, m.last};
     out_.snapshot_wanted = SnapshotWanted{from, m.last, std::move(m.membership)};
@@ -32,6 +30,8 @@ void Core::on(SnapshotReceived&& input) {
     bool late = input.snapshot.index <= commit_ && !mutant(Mutant::snapshot_moves_back);
     if (late) return;
     if (input.snapshot.term > hard_.term) become_follower(input.snapshot.term, {});
+    // Committed, and so equal to what any leader from now on has.
+    if (leader_) following_.matched = std::max(following_.matched, input.snapshot.index);
     if (log_.contains(input.snapshot) && !mutant(Mutant::snapshot_drops_longer_log)) {
         advance_commit(input.snapshot.index);
         return;
