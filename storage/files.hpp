@@ -20,7 +20,8 @@ class File {
     virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> into) = 0;
     // All of the parts, one after another, as one system call where possible.
     virtual Result<void> write_at(std::uint64_t offset, std::span<const ByteView> parts) = 0;
-    virtual Result<void> allocate(std::uint64_t size) = 0;  // reserves and zeroes from its end up to size
+    virtual Result<void> allocate(
+        std::uint64_t size) = 0;  // reserves and zeroes from its end up to size
     virtual Result<void> truncate(std::uint64_t size) = 0;
     virtual Result<void> sync() = 0;  // data and what is needed to find it (fdatasync)
     virtual Result<std::uint64_t> size() = 0;
@@ -35,7 +36,7 @@ class Files {
     enum class Mode : std::uint8_t { read, create_new, read_write };  // read_write: one that exists
     virtual Result<std::unique_ptr<File>> open(const std::string& path, Mode mode) = 0;
     virtual Result<bool> exists(const std::string& path) = 0;
-    virtual Result<void> make_directory(const std::string& path) = 0;     // parents too; fine if there
+    virtual Result<void> make_directory(const std::string& path) = 0;  // parents too; fine if there
     virtual Result<std::vector<std::string>> list(const std::string& path) = 0;  // names, sorted
     virtual Result<void> rename(const std::string& from, const std::string& to) = 0;  // replaces
     // A file or a whole directory; fine if it is gone.

@@ -18,10 +18,10 @@ struct SnapshotMeta {
     raft::Membership membership;  // at last.index, not at the time of writing
     std::string machine;          // the machine type's name
     std::uint32_t machine_version = 0;
-    std::string build;            // SHA-256 of the plugin, hex
+    std::string build;               // SHA-256 of the plugin, hex
     std::uint64_t outcome_hash = 0;  // chain over replies and effects up to last.index
     std::int64_t time_ms = 0;        // replicated clock at last.index
-    Bytes host_state;             // the driver's replicated state (timers, sessions): opaque here
+    Bytes host_state;  // the driver's replicated state (timers, sessions): opaque here
     friend bool operator==(const SnapshotMeta&, const SnapshotMeta&) = default;
 };
 

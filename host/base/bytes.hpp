@@ -26,7 +26,8 @@ class Bytes {
  public:
     Bytes() = default;
     // `view` must lie in memory that `owner` keeps alive.
-    Bytes(std::shared_ptr<const void> owner, ByteView view) : owner_(std::move(owner)), view_(view) {}
+    Bytes(std::shared_ptr<const void> owner, ByteView view)
+        : owner_(std::move(owner)), view_(view) {}
 
     static Bytes copy_of(ByteView view) {
         auto buffer = std::make_shared_for_overwrite<std::byte[]>(view.size());

@@ -20,6 +20,5 @@ class BrokenInvariant : public std::logic_error {
 
 // Always on, in release builds too. The second argument, if given, is a string literal or C string
 // that says what the broken condition means. Never for input from outside: that is an Error.
-#define CHECK(condition, ...)                                                              \
-    (static_cast<bool>(condition) ? void(0)                                                \
-                                  : ::quorate::fail_check(#condition, "" __VA_ARGS__))
+#define CHECK(condition, ...) \
+    (static_cast<bool>(condition) ? void(0) : ::quorate::fail_check(#condition, "" __VA_ARGS__))

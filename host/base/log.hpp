@@ -34,16 +34,20 @@ void set_sink(Sink sink);
 // Thread: any.
 void write(const Event& event);
 
-inline void debug(std::string_view name, std::string_view text, std::initializer_list<Field> f = {}) {
+inline void debug(std::string_view name, std::string_view text,
+                  std::initializer_list<Field> f = {}) {
     write({Level::debug, name, text, f});
 }
-inline void info(std::string_view name, std::string_view text, std::initializer_list<Field> f = {}) {
+inline void info(std::string_view name, std::string_view text,
+                 std::initializer_list<Field> f = {}) {
     write({Level::info, name, text, f});
 }
-inline void warning(std::string_view name, std::string_view text, std::initializer_list<Field> f = {}) {
+inline void warning(std::string_view name, std::string_view text,
+                    std::initializer_list<Field> f = {}) {
     write({Level::warning, name, text, f});
 }
-inline void error(std::string_view name, std::string_view text, std::initializer_list<Field> f = {}) {
+inline void error(std::string_view name, std::string_view text,
+                  std::initializer_list<Field> f = {}) {
     write({Level::error, name, text, f});
 }
 

@@ -35,13 +35,13 @@ inline Error fail(Errc code, std::string what, std::string hint = {}) {
 
 #define QUORATE_CONCAT_(a, b) a##b
 #define QUORATE_CONCAT(a, b) QUORATE_CONCAT_(a, b)
-#define QUORATE_TRY_VALUE(unique, declaration, ...)    \
-    auto&& unique = (__VA_ARGS__);                     \
-    if (!unique.has_value()) return unique.error();    \
+#define QUORATE_TRY_VALUE(unique, declaration, ...) \
+    auto&& unique = (__VA_ARGS__);                  \
+    if (!unique.has_value()) return unique.error(); \
     declaration = std::move(*unique)
-#define QUORATE_TRY_VOID(unique, ...)                  \
-    do {                                               \
-        auto&& unique = (__VA_ARGS__);                 \
+#define QUORATE_TRY_VOID(unique, ...)                   \
+    do {                                                \
+        auto&& unique = (__VA_ARGS__);                  \
         if (!unique.has_value()) return unique.error(); \
     } while (false)
 

@@ -15,7 +15,8 @@ namespace quorate::daemon {
 class HostProcess {
  public:
     // Locks and claims the data directory, recovers what is in it, and binds the ports. Nothing is
-    // served yet. Every error is for the operator: config, identity_mismatch, directory_in_use, address_in_use, io ...
+    // served yet. Every error is for the operator: config, identity_mismatch, directory_in_use,
+    // address_in_use, io ...
     static Result<std::unique_ptr<HostProcess>> open(const Config& config, std::string version);
     ~HostProcess();
 

@@ -101,10 +101,10 @@ struct PluginListRequest {};
 struct PingRequest {};
 
 using RequestBody =
-    std::variant<SubmitRequest, QueryRequest, LocateRequest, StartMemberRequest, DeleteMemberRequest,
-                 StatusRequest, ChangeMemberRequest, TransferRequest, DeleteGroupRequest,
-                 TakeSnapshotRequest, ListSnapshotsRequest, PluginOfferRequest, PluginFetchRequest,
-                 PluginListRequest, PingRequest>;
+    std::variant<SubmitRequest, QueryRequest, LocateRequest, StartMemberRequest,
+                 DeleteMemberRequest, StatusRequest, ChangeMemberRequest, TransferRequest,
+                 DeleteGroupRequest, TakeSnapshotRequest, ListSnapshotsRequest, PluginOfferRequest,
+                 PluginFetchRequest, PluginListRequest, PingRequest>;
 
 struct Done {};
 struct Piece {

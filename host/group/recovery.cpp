@@ -19,7 +19,9 @@ Term term_in(const storage::RecoveredLog& log, Index index) {
 
 enum class Fit : std::uint8_t {
     follows,  // the log holds the snapshot's last entry, or begins right after it
-    is_behind,  // the log ends before the snapshot or contradicts it: the snapshot is committed and stands for it
+    // the log ends before the snapshot or contradicts it: the snapshot is committed and stands for
+    // it
+    is_behind,
     has_gap,  // entries between the snapshot and the log's first are gone
 };
 

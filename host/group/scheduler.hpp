@@ -14,10 +14,10 @@ using TimerId = std::uint64_t;  // 0 names no timer
 // Thread: post() from any; everything else only from the shard's own thread.
 class Scheduler : public Executor {
  public:
-    virtual Time now() const = 0;                 // monotonic
-    virtual std::int64_t wall_ms() const = 0;     // UTC milliseconds; never used for safety
+    virtual Time now() const = 0;              // monotonic
+    virtual std::int64_t wall_ms() const = 0;  // UTC milliseconds; never used for safety
     virtual TimerId at(Time when, Task task) = 0;
-    virtual void cancel(TimerId timer) = 0;       // fine if it ran or never was
+    virtual void cancel(TimerId timer) = 0;  // fine if it ran or never was
     // Runs `work` on a background thread (snapshots, loading a machine). Work and this shard
     // exchange results by post(); work must not touch the shard's objects.
     virtual void background(Task work) = 0;

@@ -37,8 +37,8 @@ class GroupPort {
 
 struct CreateGroup {
     std::string name;
-    std::string plugin;   // id, id@version or the first characters of a build's SHA-256
-    std::string machine;  // empty: the plugin's only one
+    std::string plugin;           // id, id@version or the first characters of a build's SHA-256
+    std::string machine;          // empty: the plugin's only one
     std::vector<HostName> hosts;  // one member each
 };
 
@@ -46,7 +46,7 @@ struct HostSummary {
     KnownHost host;
     bool reachable = false;
     Duration round_trip{};
-    std::uint64_t groups = 0;   // members it carries
+    std::uint64_t groups = 0;  // members it carries
     std::uint64_t leaders = 0;
     std::string version;
 };
@@ -89,7 +89,8 @@ class HostService {
                                 Reply<std::vector<SnapshotSummary>> done) = 0;
 
     // Installs here, then has every reachable host fetch it; answers with one summary per host that has it.
-    virtual void install_plugin(Bytes image, Time deadline, Reply<std::vector<PluginSummary>> done) = 0;
+    virtual void install_plugin(Bytes image, Time deadline,
+                                Reply<std::vector<PluginSummary>> done) = 0;
     virtual void list_plugins(Time deadline, Reply<std::vector<PluginSummary>> done) = 0;
 
     virtual void list_hosts(Time deadline, Reply<std::vector<HostSummary>> done) = 0;

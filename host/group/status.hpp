@@ -1,7 +1,7 @@
 #pragma once
 
-#include "host/base/result.hpp"
 #include "host/base/bytes.hpp"
+#include "host/base/result.hpp"
 #include "host/base/strong.hpp"
 #include "host/base/time.hpp"
 #include "host/machine/machine.hpp"
@@ -46,13 +46,13 @@ struct QueryAnswer {
 // ---- status -----------------------------------------------------------------------------------
 
 enum class MemberState : std::uint8_t {
-    starting,            // loading its snapshot
+    starting,  // loading its snapshot
     running,
     recovering,          // lost log entries; catching up, not counted
     waiting_for_plugin,  // the build is not installed here: votes and replicates, does not apply
-    faulted,             // the machine failed at `fault_index`: votes and replicates, does not apply
-    diverged,            // its outcome hash differs from the leader's
-    fenced,              // a broken invariant of ours: silent
+    faulted,   // the machine failed at `fault_index`: votes and replicates, does not apply
+    diverged,  // its outcome hash differs from the leader's
+    fenced,    // a broken invariant of ours: silent
     stopped,
 };
 
@@ -60,7 +60,7 @@ struct PeerProgress {
     MemberId id;
     std::string host;
     raft::VoteKind kind = raft::VoteKind::voter;
-    Index match;  // leader's knowledge; 0 elsewhere
+    Index match;        // leader's knowledge; 0 elsewhere
     std::string state;  // probe, replicate, snapshot; empty unless told by the leader
 };
 
@@ -82,9 +82,9 @@ struct MemberStatus {
     Index commit;
     Index applied;
     Index snapshot;
-    std::uint64_t outcome_hash = 0;  // at `applied`
+    std::uint64_t outcome_hash = 0;         // at `applied`
     std::optional<std::string> state_hash;  // at `applied`; only when asked for
-    std::uint64_t commands = 0;      // applied since start
+    std::uint64_t commands = 0;             // applied since start
     std::uint64_t queries = 0;
     std::vector<PeerProgress> members;  // the active membership
 };

@@ -18,8 +18,9 @@ namespace quorate::machine {
 // One committed entry as the machine sees it.
 struct Command {
     EntryId id;
-    std::int64_t time_ms = 0;  // the leader's clock when it was proposed, never below its predecessor's
-    std::uint32_t kind = 0;    // qr_entry.kind of plugin.h: command, timer, session up/down, ...
+    std::int64_t time_ms =
+        0;  // the leader's clock when it was proposed, never below its predecessor's
+    std::uint32_t kind = 0;  // qr_entry.kind of plugin.h: command, timer, session up/down, ...
     std::uint64_t session = 0;
     std::uint64_t correlation = 0;
     ByteView payload;
@@ -68,7 +69,8 @@ class Machine {
         Error error;
     };
     // Applies all, in order. On a fault, what was sunk for entries before it stands.
-    virtual boost::system::result<void, Fault> apply(std::span<const Command> batch, ApplySink& sink) = 0;
+    virtual boost::system::result<void, Fault> apply(std::span<const Command> batch,
+                                                     ApplySink& sink) = 0;
 
     virtual Result<Bytes> query(ByteView query) const = 0;
     virtual Result<std::unique_ptr<View>> open_view() = 0;

@@ -276,7 +276,8 @@ enum class ChangeRefusal : std::uint8_t {
     not_leader,
     already_member,
     not_member,
-    not_permitted,  // another change is uncommitted, or no entry of this term is committed yet (§4.1, 2015 erratum)
+    // another change is uncommitted, or no entry of this term is committed yet (§4.1, 2015 erratum)
+    not_permitted,
     no_voter_left,
 };
 struct Changed {

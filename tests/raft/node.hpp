@@ -50,7 +50,8 @@ class Node {
     // Loses entries from `from` on and the term and vote; the audit notices. Pre: crashed.
     void damage(Index from);
 
-    // Gives it a past: what its disk holds, entries from index 1 on, a snapshot at an index of them. Pre: not started.
+    // Gives it a past: what its disk holds, entries from index 1 on, a snapshot at an index of
+    // them. Pre: not started.
     void set_disk(const HardState& hard, const std::vector<Entry>& entries, Index snapshot);
 
     bool up() const { return core_ != nullptr; }

@@ -166,7 +166,8 @@ void Script::give(const Letter& letter) {
     step(*found->second, Receive{letter.from, letter.to, Epoch(1), letter.message});
 }
 
-// What is in the mail now, or the part of it that from= and to= name; drop= loses what goes to or comes from a member.
+// What is in the mail now, or the part of it that from= and to= name; drop= loses what goes to or
+// comes from a member.
 std::deque<Script::Letter> Script::take_mail(const Words& words) {
     std::deque<Letter> taken, left;
     MemberId from(words.named_number("from")), to(words.named_number("to")),
