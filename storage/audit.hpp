@@ -47,9 +47,10 @@ struct AuditedLog {
 };
 
 // Opens the log: the last checkpoint of the settled log, then all records of the files that have
-// not settled. A torn tail that nothing was promised of is cut. Anything else that is wrong is said in `findings`
-// and as `damage` of the groups it touches; then what can be trusted settles, the damaged files are kept
-// under damaged/, and the log goes on in a new file. Fails only if the disk does.
+// not settled. A torn tail that nothing was promised of is cut. Anything else that is wrong is said
+// in `findings` and as `damage` of the groups it touches; then what can be trusted settles, the
+// damaged files are kept under damaged/, and the log goes on in a new file. Fails only if the disk
+// does.
 Result<AuditedLog> open_log(Files& files, const LogPaths& paths, SettledHome& home);
 
 }  // namespace quorate::storage

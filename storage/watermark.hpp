@@ -13,7 +13,8 @@
 namespace quorate::storage {
 
 // What was acknowledged, said a second time and apart from the log: a log that ends before it has
-// lost something (reference: protocol-aware recovery, TigerBeetle). Written lazily, so the log may well be longer.
+// lost something (as TigerBeetle and protocol-aware recovery do). Written lazily, so the log may well
+// be longer.
 struct Watermark {
     struct Mark {
         Index index;              // the group's last entry

@@ -15,8 +15,8 @@ class WiredTigerSeal {
  public:
     explicit WiredTigerSeal(std::filesystem::path directory);
 
-    // Puts the files back as the copy has them, and keeps what was there in ../damaged. Returns what was wrong;
-    // empty if nothing was, or there is no copy.
+    // Puts the files back as the copy has them, and keeps what was there in ../damaged. Returns what
+    // was wrong; empty if nothing was, or there is no copy.
     Result<std::string> restore();
     Result<void> take_away();
     Result<void> make();
