@@ -83,7 +83,6 @@ void PeerInbound::greet(const PeerFrame& frame) {
     loop_.cancel(std::exchange(hello_timer_, 0));
     host_ = theirs->self.name;
     incarnation_ = theirs->incarnation;
-    lane_ = theirs->lane;
     connection_->set_frame_limits(peer_connection_options(options_).frames);
     connection_->send(encode_frame(Accepted{std::move(*ours)}));
 }

@@ -39,7 +39,6 @@ class PeerInbound final : private loop::Connection::Handler {
     bool is_ended() const { return ended_; }
     const group::HostName& host() const { return host_; }
     std::uint64_t incarnation() const { return incarnation_; }
-    std::uint16_t lane() const { return lane_; }
 
  private:
     void on_frame(Bytes frame) override;
@@ -55,7 +54,6 @@ class PeerInbound final : private loop::Connection::Handler {
     loop::TimerId hello_timer_ = 0;
     group::HostName host_;
     std::uint64_t incarnation_ = 0;
-    std::uint16_t lane_ = 0;
     bool ended_ = false;
 };
 

@@ -331,6 +331,26 @@ TEST_F(ScriptedTest, pings_are_answered) {
     EXPECT_EQ(std::get<rpc::Pong>(peer.frames[1]).number, 12u);
 }
 
+TEST_F(ScriptedTest, a_second_connection_of_the_same_process_leaves_the_first_alone) {
+    // It dialled by a seed and by name at once, and has not yet closed the one it does not need.
+    auto a = start(options("a"));
+    ScriptedPeer first;
+    ScriptedPeer second;
+    for (ScriptedPeer* peer : {&first, &second}) {
+        dial(*a, *peer);
+        peer->send(hello("s"));
+        ASSERT_TRUE(eventually([&] { return !peer->frames.empty(); }));
+        EXPECT_TRUE(std::holds_alternative<rpc::Accepted>(peer->frames[0]));
+    }
+    for (ScriptedPeer* peer : {&second, &first}) {
+        rpc::Batch batch;
+        batch.messages.push_back(ping(1));
+        peer->send(batch);
+    }
+    ASSERT_TRUE(eventually([&] { return a->inbox.messages.size() == 2; }));
+    EXPECT_FALSE(first.closed || second.closed);
+}
+
 TEST_F(ScriptedTest, messages_before_a_hello_close_the_connection_and_reach_nobody) {
     auto a = start(options("a"));
     ScriptedPeer peer;
