@@ -96,6 +96,9 @@ Result<void> Opening::open_settled() {
         if (!home_.complaint().empty()) log_.findings.push_back(home_.complaint());
         if (log_.settled) {
             auto state = log_.settled->load();
+            if (!state.has_value() && state.error().code == Errc::format_unknown) {
+                return state.error();
+            }
             if (state.has_value()) log_.settled_state = std::move(*state);
             if (!state.has_value()) why = state.error().what;
         }
@@ -310,6 +313,10 @@ Result<void> Opening::go_on() {
 Result<void> Opening::clear_after_end() {
     for (std::uint64_t file : wal_) {
         if (file < log_.file) continue;
+        if (!found_.torn && file <= log_.file + 1) {
+            log_.next_is_there = file > log_.file;
+            continue;
+        }
         TRY(std::string content, read_whole(files_, paths_.wal(file)));
         if (file == log_.file) {
             WalScan scan(as_bytes(content), file);

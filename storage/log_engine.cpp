@@ -52,6 +52,7 @@ Result<void> LogEngine::begin(AuditedLog& log) {
     TRY_VOID(watermark_->write(take_watermark_change(true)));
     if (log.next_is_there) free_.push_back(current_.number + 1);
     prepare_next();
+    drop_free_files();
     settle();
     return {};
 }

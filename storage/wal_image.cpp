@@ -60,7 +60,7 @@ bool operator==(const GroupImage& a, const GroupImage& b) {
 
 std::string encode(const GroupImage& image) {
     ByteWriter out;
-    out.put(std::uint8_t{1});  // format
+    out.put(image_format);
     out.put_bytes(image.registration.view());
     out.put(image.hard.term.value());
     out.put(image.hard.vote.value());
@@ -85,7 +85,7 @@ std::string encode(const GroupImage& image) {
 
 std::optional<GroupImage> decode_image(ByteView bytes) {
     ByteReader in(bytes);
-    if (in.get<std::uint8_t>() != 1) return {};
+    if (in.get<std::uint8_t>() != image_format) return {};
     GroupImage image;
     image.registration = Bytes::copy_of(in.get_bytes());
     image.hard.term = Term(in.get<std::uint64_t>());

@@ -37,6 +37,7 @@ struct GroupImage {
     friend bool operator==(const GroupImage&, const GroupImage&);
 };
 
+inline constexpr std::uint8_t image_format = 1;  // its first byte
 std::string encode(const GroupImage& image);
 std::optional<GroupImage> decode_image(ByteView bytes);
 

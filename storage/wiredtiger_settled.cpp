@@ -114,6 +114,11 @@ Result<SettledState> WiredTigerSettledLog::load() {
             continue;
         }
         auto image = decode_image(view_of(item));
+        if (!image && item.size > 0 &&
+            ByteReader(view_of(item)).get<std::uint8_t>() > image_format) {
+            return fail(Errc::format_unknown, "the settled log's record of group " +
+                                                  std::to_string(key) + " is of a newer release");
+        }
         if (!image) {
             return fail(Errc::corrupt, "the settled log's record of group " + std::to_string(key) +
                                            " does not decode");
