@@ -50,6 +50,7 @@ void Core::tick_leader() {
     if (now_ < leading_.heartbeat_at) return;
     leading_.heartbeat_at = now_ + options_.heartbeat_interval;
     ++leading_.round;
+    if (transfer_) transfer_->told = false;  // it may have been lost
     for (Progress& peer : leading_.peers) {
         if (peer.state == PeerState::probe) peer.probe_again();
         peer.dirty = peer.greet = true;
@@ -186,7 +187,10 @@ void Core::on_refused(Progress& peer, const AppendReply& m) {
     peer.become_probe(std::min(agreed.index, m.match.prev()).next());
     peer.dirty = true;
     // The peer's log ends, or parts from ours, before the first entry held.
-    if (log_.base().index > Index{} && m.hint.index < log_.base().index) peer.become_snapshot();
+    if (m.hint.index < log_.base().index) {
+        peer.become_snapshot();
+        peer.greet = true;
+    }
 }
 
 // Steps down after the membership without this voter is committed, and has the best of the

@@ -24,8 +24,9 @@ void Progress::sent(Index last, std::uint64_t bytes) {
 }
 
 bool Progress::may_be_refused(Index prev) const {
-    if (state == PeerState::probe) return prev == probe_from_.prev();
-    return state == PeerState::replicate && prev > match;
+    if (prev <= match) return false;  // it acknowledged that: late, or a peer that lost its memory
+    return state == PeerState::replicate ||
+           (state == PeerState::probe && prev == probe_from_.prev());
 }
 
 bool Progress::may_send(const Options& options) const {
