@@ -46,6 +46,7 @@ class Damage : public ::testing::Test {
     std::mt19937_64 random_;
     std::function<bool(const std::string&)> wanted_;
     std::set<std::string> done_;  // labels
+    int wals_said_ = 0;           // harmed files of the write-ahead log that something was said of
     std::size_t victim_ = 1;
 };
 

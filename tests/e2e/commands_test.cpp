@@ -1,0 +1,133 @@
+#include "tests/e2e/cli_fixture.hpp"
+#include "tests/support/wait_until.hpp"
+
+#include <algorithm>
+
+// Every verb of `quorate` against a cluster that is well: text for people, JSON for programs.
+namespace quorate::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Commands : public ::testing::Test {
+ protected:
+    Commands() { cli.up(); }
+
+    void wait_for_leader(const std::string& group) {
+        wait_until(20s, [&] {
+            Ran ran = cli({"leader", "show", group});
+            return ran.code == 0 ? std::string() : ran.err;
+        });
+    }
+
+    Cli cli;
+};
+
+TEST_F(Commands, commands_and_queries_are_words_that_the_machine_declares) {
+    EXPECT_EQ(cli.ok({"submit", "demo", "put", "fruit", "apple"}), "created\n");
+    EXPECT_EQ(cli.ok({"submit", "demo", "put", "fruit", "pear"}), "replaced\n");
+    EXPECT_EQ(cli.ok({"submit", "demo", "cas", "fruit", "pear", "plum"}), "swapped\n");
+    EXPECT_EQ(cli.ok({"submit", "demo", "cas", "fruit", "pear", "fig"}),
+              "mismatch: it holds plum\n");
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "fruit", "--read", "leader"}), "plum\n");
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "nothing"}), "(absent)\n");
+    EXPECT_EQ(cli.ok({"query", "demo", "range"}), "fruit\tplum\n");
+    EXPECT_EQ(cli.ok({"query", "demo", "count"}), "1\n");
+    EXPECT_EQ(cli.ok({"submit", "demo", "delete", "fruit"}), "deleted\n");
+
+    auto applied = cli.data({"submit", "demo", "put", "a", "1"});
+    EXPECT_EQ(text_of(applied, "outcome"), "applied");
+    EXPECT_EQ(text_of(applied, "text"), "created");
+    EXPECT_EQ(text_of(applied, "replyHex"), "01");
+    std::string index = boost::json::serialize(applied.at("index"));
+    auto answer = cli.data({"query", "demo", "get", "a", "--read", "local", "--at-least", index});
+    EXPECT_EQ(text_of(answer, "text"), "1");
+    EXPECT_GE(answer.at("index").to_number<std::uint64_t>(), std::stoull(index));
+}
+
+TEST_F(Commands, a_plugin_is_installed_shown_and_runs_a_group_from_birth_to_death) {
+    EXPECT_THAT(cli.ok({"plugin", "install", counter_plugin()}), HasSubstr("quorate.counter"));
+    EXPECT_THAT(cli.ok({"plugin", "list"}), HasSubstr("h1,h2,h3"));
+    EXPECT_EQ(cli.list({"plugin", "list"}).size(), 2u);
+    EXPECT_THAT(cli.ok({"plugin", "show", "quorate.counter"}), HasSubstr("submit GROUP add"));
+    auto kv = cli.list({"plugin", "show", "quorate.kv"});
+    ASSERT_EQ(kv.size(), 1u);
+    EXPECT_EQ(kv[0].at("hosts").as_array().size(), 3u);
+
+    cli.ok({"group", "create", "visits", "--plugin", "quorate.counter", "--timeout", "20s"});
+    wait_for_leader("visits");
+    EXPECT_EQ(cli.ok({"submit", "visits", "add", "40"}), "40\n");
+    EXPECT_EQ(cli.ok({"submit", "visits", "add", "2"}), "42\n");
+    EXPECT_EQ(cli.list({"group", "list"}).size(), 2u);
+    EXPECT_THAT(cli.ok({"group", "list"}), HasSubstr("visits"));
+    EXPECT_THAT(cli.ok({"group", "show", "visits"}), HasSubstr("quorate.counter"));
+    EXPECT_EQ(cli.error({"group", "create", "visits", "--plugin", "quorate.counter"}, 5).at("name"),
+              "group_exists");
+    EXPECT_EQ(cli.error({"group", "delete", "visits"}, 2).at("name"), "request_invalid");
+    cli.ok({"group", "delete", "visits", "--yes", "--timeout", "20s"});
+    EXPECT_EQ(cli.error({"submit", "visits", "add", "1"}, 6).at("name"), "no_such_group");
+    EXPECT_EQ(cli.list({"group", "list"}).size(), 1u);
+}
+
+TEST_F(Commands, members_are_listed_with_the_hash_of_their_state) {
+    for (int i = 0; i < 5; ++i) cli.ok({"submit", "demo", "put", "k" + std::to_string(i), "v"});
+    std::string hash;
+    wait_until(20s, [&]() -> std::string {
+        auto members = cli.list({"member", "list", "demo", "--hash"});
+        if (members.size() != 3) return "not three members";
+        hash = text_of(members[0], "stateHash");
+        bool equal = std::ranges::all_of(
+            members, [&](const auto& m) { return text_of(m, "stateHash") == hash; });
+        return equal && !hash.empty() ? "" : boost::json::serialize(members);
+    });
+    EXPECT_THAT(cli.ok({"member", "list", "demo", "--hash"}), HasSubstr(hash));
+    EXPECT_THAT(cli.ok({"member", "show", "demo", "h2"}), HasSubstr("state hash    " + hash));
+    EXPECT_EQ(text_of(cli.data({"member", "show", "demo", "h3"}), "host"), "h3");
+    EXPECT_EQ(cli.error({"member", "show", "demo", "h9"}, 6).at("name"), "no_such_member");
+    EXPECT_EQ(cli.error({"member", "add", "demo", "h9"}, 6).at("name"), "no_such_host");
+    EXPECT_EQ(cli.error({"member", "add", "demo", "h1"}, 5).at("name"), "already_member");
+    EXPECT_EQ(cli.error({"member", "remove", "demo", "h9"}, 6).at("name"), "not_member");
+}
+
+TEST_F(Commands, leadership_goes_where_it_is_sent) {
+    wait_for_leader("demo");
+    for (const char* host : {"h1", "h2", "h3"}) {
+        std::string now = text_of(cli.data({"leader", "show", "demo"}), "leader");
+        if (now == host) {
+            EXPECT_EQ(cli.error({"leader", "transfer", "demo", "--to", host}, 5).at("name"),
+                      "already_leader");
+            continue;
+        }
+        EXPECT_THAT(cli.ok({"leader", "transfer", "demo", "--to", host, "--timeout", "20s"}),
+                    HasSubstr(host));
+        EXPECT_EQ(text_of(cli.data({"leader", "show", "demo"}), "leader"), host);
+    }
+    EXPECT_EQ(cli.error({"leader", "transfer", "demo", "--to", "h9"}, 6).at("name"), "not_member");
+}
+
+TEST_F(Commands, snapshots_are_taken_and_listed) {
+    cli.ok({"submit", "demo", "put", "a", "1"});
+    EXPECT_EQ(cli.list({"snapshot", "create", "demo", "--host", "h2"}).size(), 1u);
+    EXPECT_EQ(cli.list({"snapshot", "create", "demo"}).size(), 3u);
+    auto listed = cli.list({"snapshot", "list", "demo"});
+    EXPECT_GE(listed.size(), 3u);
+    for (const auto& snapshot : listed) EXPECT_EQ(text_of(snapshot, "machine"), "kv");
+    EXPECT_THAT(cli.ok({"snapshot", "list", "demo"}), HasSubstr("kv v1"));
+}
+
+TEST_F(Commands, hosts_are_listed_and_pinged_and_the_cluster_is_seen_at_a_glance) {
+    EXPECT_EQ(cli.list({"host", "list"}).size(), 3u);
+    EXPECT_THAT(cli.ok({"host", "list"}), HasSubstr("h3"));
+    EXPECT_THAT(cli.ok({"host", "ping"}), HasSubstr("answers"));
+    EXPECT_THAT(cli.ok({"host", "ping", "h2"}), HasSubstr("h2 answers in"));
+    EXPECT_EQ(cli.error({"host", "ping", "h9"}, 6).at("name"), "no_such_host");
+    std::string overview = cli.ok({"overview"});
+    EXPECT_THAT(overview, HasSubstr("cluster dev"));
+    EXPECT_THAT(overview, HasSubstr("demo@h1"));
+    EXPECT_EQ(cli.data({"overview"}).at("members").as_array().size(), 3u);
+    EXPECT_THAT(cli.ok({"version"}), HasSubstr("quorate 0."));
+    EXPECT_EQ(cli.data({"version", "--cluster"}).at("hosts").as_object().size(), 3u);
+}
+
+}  // namespace
+}  // namespace quorate::testing

@@ -1,0 +1,129 @@
+#include "tests/e2e/cli_fixture.hpp"
+#include "tests/support/wait_until.hpp"
+
+#include <filesystem>
+
+// `quorate dev`: a cluster for development, from up to down.
+namespace quorate::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string leader_of(Cli& cli) {
+    std::string leader;
+    wait_until(20s, [&]() -> std::string {
+        Ran ran = cli({"leader", "show", "demo", "-o", "json"});
+        if (ran.code != 0) return ran.err;
+        leader = text_of(boost::json::parse(ran.out).at("data"), "leader");
+        return {};
+    });
+    return leader;
+}
+
+TEST(Dev, up_starts_three_hosts_within_2_s_and_says_how_to_talk_to_them) {
+    Cli cli;
+    auto begin = std::chrono::steady_clock::now();
+    cli.up();
+    auto took = std::chrono::steady_clock::now() - begin;
+    std::cout << "dev up took " << took / 1ms << " ms\n";
+    EXPECT_LT(took / 1ms, 10'000);  // 2 s on a machine with nothing else to do
+    EXPECT_EQ(cli.ok({"submit", "demo", "put", "hello", "world"}), "created\n");
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "hello"}), "world\n");
+    auto hosts = cli.list({"dev", "status"});
+    ASSERT_EQ(hosts.size(), 3u);
+    for (const auto& host : hosts) EXPECT_TRUE(host.at("running").as_bool());
+    EXPECT_THAT(cli.ok({"dev", "status"}), HasSubstr("h2"));
+}
+
+TEST(Dev, up_says_what_to_type_next_and_refuses_to_start_twice) {
+    Cli cli;
+    Ran first = cli({"dev", "up", "--timeout", "20s"});
+    EXPECT_EQ(first.code, 0) << first.err;
+    EXPECT_THAT(first.out, HasSubstr("quorate submit demo put"));
+    EXPECT_THAT(first.out, HasSubstr("quorate dev down"));
+    Ran second = cli({"dev", "up"});
+    EXPECT_NE(second.code, 0);
+    EXPECT_THAT(second.err, HasSubstr("quorate dev down"));
+    EXPECT_EQ(cli.list({"dev", "status"}).size(), 3u);
+    cli.ok({"dev", "down"});
+    EXPECT_FALSE(std::filesystem::exists(cli.directory()));
+}
+
+TEST(Dev, a_killed_leader_is_replaced_and_comes_back_with_everything) {
+    Cli cli;
+    cli.up();
+    cli.ok({"submit", "demo", "put", "a", "1"});
+    std::string leader = leader_of(cli);
+    cli.ok({"dev", "kill", leader});
+    EXPECT_EQ(cli.ok({"submit", "demo", "put", "b", "2", "--timeout", "20s"}), "created\n");
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "a", "--read", "linearizable"}), "1\n");
+    EXPECT_THAT(cli.ok({"dev", "status"}), HasSubstr("DOWN"));
+    cli.ok({"dev", "restart", leader});
+    std::string endpoint;
+    for (const auto& host : cli.list({"dev", "status"})) {
+        EXPECT_TRUE(host.at("running").as_bool());
+        if (text_of(host, "name") == leader) endpoint = text_of(host, "client");
+    }
+    wait_until(20s, [&] {
+        Ran ran = cli({"query", "demo", "get", "b", "--read", "local", "--endpoint", endpoint});
+        return ran.out == "2\n" ? "" : ran.out + ran.err;
+    });
+}
+
+TEST(Dev, a_host_cut_off_hears_nothing_until_the_partition_is_healed) {
+    Cli cli;
+    cli.up();
+    std::string leader = leader_of(cli);
+    cli.ok({"dev", "partition", leader});
+    std::string endpoint;
+    std::string other;
+    for (const auto& host : cli.list({"dev", "status"})) {
+        (text_of(host, "name") == leader ? endpoint : other) = text_of(host, "client");
+    }
+    // The others elect a leader of their own; the one that is alone must not take a command.
+    EXPECT_EQ(cli.ok({"submit", "demo", "put", "a", "1", "--endpoint", other, "--timeout", "20s"}),
+              "created\n");
+    Ran alone = cli({"submit", "demo", "put", "b", "2", "--endpoint", endpoint, "--timeout", "2s"});
+    EXPECT_EQ(alone.code, 4) << alone.out << alone.err;
+    cli.ok({"dev", "heal"});
+    wait_until(20s, [&] {
+        Ran ran = cli({"query", "demo", "get", "a", "--read", "local", "--endpoint", endpoint});
+        return ran.out == "1\n" ? "" : ran.out + ran.err;
+    });
+}
+
+TEST(Dev, a_host_is_added_and_the_group_grows_onto_it) {
+    Cli cli;
+    cli.up();
+    cli.ok({"submit", "demo", "put", "a", "1"});
+    EXPECT_THAT(cli.ok({"dev", "add"}), HasSubstr("h4 is up"));
+    cli.ok({"member", "add", "demo", "h4", "--timeout", "20s"});
+    wait_until(20s, [&]() -> std::string {
+        auto members = cli.list({"member", "list", "demo"});
+        if (members.size() != 4) return std::to_string(members.size()) + " members";
+        for (const auto& member : members) {
+            if (text_of(member, "state") != "running" || text_of(member, "vote") != "voter") {
+                return boost::json::serialize(member);
+            }
+        }
+        return {};
+    });
+    cli.ok({"member", "remove", "demo", "h4", "--timeout", "20s"});
+    EXPECT_EQ(cli.list({"member", "list", "demo"}).size(), 3u);
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "a"}), "1\n");
+}
+
+TEST(Dev, what_there_is_no_cluster_or_host_for_is_said) {
+    Cli cli;
+    EXPECT_EQ(cli.error({"dev", "status"}, 6).at("name"), "not_found");
+    EXPECT_EQ(cli.error({"dev", "kill", "1"}, 6).at("name"), "not_found");
+    EXPECT_EQ(cli.error({"dev", "down"}, 6).at("name"), "not_found");
+    EXPECT_EQ(cli.error({"dev", "up", "--hosts", "zero"}, 2).at("name"), "request_invalid");
+    EXPECT_EQ(cli.error({"dev", "up", "--hosts", "10"}, 2).at("name"), "request_invalid");
+    cli.up({"--hosts", "1", "--empty"});
+    EXPECT_EQ(cli.error({"dev", "kill", "7"}, 6).at("name"), "no_such_host");
+    EXPECT_EQ(cli.error({"submit", "demo", "put", "a", "1"}, 6).at("name"), "no_such_group");
+}
+
+}  // namespace
+}  // namespace quorate::testing
