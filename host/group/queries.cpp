@@ -80,6 +80,7 @@ void Queries::leader_found() {
 }
 
 void Queries::applied() {
+    if (!member_.machine().has_value()) return;  // being rebuilt: they wait
     Index now = member_.applied().index;
     while (!fenced_.empty() && fenced_.begin()->first <= now) {
         answer(fenced_.begin()->second);

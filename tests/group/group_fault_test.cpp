@@ -73,7 +73,8 @@ TEST(Fault, leaves_nothing_of_a_half_applied_entry_in_answers_or_snapshots) {
     for (int i = 0; i < 8; ++i) all.push_back(cluster.submit(only, "c", 5s));
     for (const auto& each : all) EXPECT_TRUE(say(cluster.await(each)).starts_with("applied"));
     EXPECT_EQ(only.ask("all"), "c,c,c,c,c,c,c,c");
-    EXPECT_EQ(cluster.await(query)->reply.text().find("HALF"), std::string_view::npos);
+    ASSERT_TRUE(cluster.await(query).has_value());
+    EXPECT_EQ((*query)->reply.text().find("HALF"), std::string_view::npos);
     cluster.scheduler.run_for(1s);
     only.crash();
     only.start();
