@@ -248,7 +248,7 @@ TEST(SnapshotTransfer, survives_newer_snapshots_of_the_sender) {
     int pieces = 0;
     lagging.watch_pieces([&](const group::SnapshotPiece& piece) {
         total = std::max(total, piece.total);
-        return ++pieces % 3 == 0;  // slow
+        return ++pieces % 5 == 0;  // each costs a snapshot_piece_timeout
     });
     lagging.away.start();
     for (int round = 0; round < 20; ++round) lagging.cluster.apply_many(20, "d");
