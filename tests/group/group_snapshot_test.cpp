@@ -162,6 +162,7 @@ struct Lagging {
     static group::GroupOptions options() {
         auto chosen = eager_options();
         chosen.snapshot_piece_bytes = 1000;
+        chosen.snapshot_piece_timeout = 200ms;
         return chosen;
     }
     // Sees every piece on its way to the follower; true loses it.
@@ -248,7 +249,7 @@ TEST(SnapshotTransfer, survives_newer_snapshots_of_the_sender) {
     int pieces = 0;
     lagging.watch_pieces([&](const group::SnapshotPiece& piece) {
         total = std::max(total, piece.total);
-        return ++pieces % 5 == 0;  // each costs a snapshot_piece_timeout
+        return ++pieces % 3 == 0;  // slow
     });
     lagging.away.start();
     for (int round = 0; round < 20; ++round) lagging.cluster.apply_many(20, "d");
