@@ -169,8 +169,10 @@ MemberState Group::Impl::state() const {
 
 std::vector<PeerProgress> Group::Impl::progress() const {
     std::vector<PeerProgress> members;
+    bool leads = core_->role() == raft::Role::leader;
     for (const raft::Member& member : core_->membership().members) {
-        members.push_back({member.id, member.host, member.kind, {}, {}});
+        Index match = leads && member.id == core_->self() ? core_->durable() : Index{};
+        members.push_back({member.id, member.host, member.kind, match, {}});
     }
     using State = raft::Core::PeerStatus::State;
     for (const raft::Core::PeerStatus& peer : core_->peers()) {

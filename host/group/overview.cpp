@@ -17,7 +17,11 @@ const T* value_of(const Answer& answer) {
 
 Error error_of(const HostAnswer& answer) {
     std::string where = "host " + quoted(answer.host);
-    if (!answer.answer.result) return within(where, answer.answer.result.error());
+    if (!answer.answer.result) {
+        Error error = answer.answer.result.error();
+        // One that never reached the host names it already.
+        return answer.answer.fate == Fate::answered ? within(where, std::move(error)) : error;
+    }
     return fail(Errc::protocol, where + " answered with another kind of answer");
 }
 

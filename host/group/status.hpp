@@ -60,7 +60,7 @@ struct PeerProgress {
     MemberId id;
     std::string host;
     raft::VoteKind kind = raft::VoteKind::voter;
-    Index match;        // leader's knowledge; 0 elsewhere
+    Index match;        // durable there, as the leader knows; 0 if told by another
     std::string state;  // probe, replicate, snapshot; empty unless told by the leader
 };
 

@@ -46,6 +46,21 @@ TEST(Group, gives_other_groups_a_turn_between_batches) {
     cluster.expect_agreement();
 }
 
+TEST(Group, tells_how_far_every_members_disk_is) {
+    TestCluster cluster(3);
+    cluster.apply_many(10, "c");
+    cluster.expect_agreement();
+    cluster.scheduler.run_for(1s);
+    group::MemberStatus leading = cluster.leader().status();
+    ASSERT_EQ(leading.members.size(), 3u);
+    for (const group::PeerProgress& member : leading.members) {
+        EXPECT_EQ(member.match, leading.last) << member.host;
+    }
+    for (const group::PeerProgress& member : cluster.follower()->status().members) {
+        EXPECT_EQ(member.match, Index{}) << member.host;
+    }
+}
+
 TEST(Group, tells_its_observer_who_leads) {
     TestCluster cluster(3);
     TestMember& leader = cluster.leader();
