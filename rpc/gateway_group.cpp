@@ -64,8 +64,9 @@ kj::Promise<void> GroupServer::submit(SubmitContext context) {
     auto params = context.getParams();
     auto outcome = submit(view(params.getCommand()), params.getTimeoutMs());
     context.releaseParams();
-    return outcome.then([context](group::Outcome&& result) mutable {
+    return outcome.then([context, port = port_](group::Outcome&& result) mutable {
         encode(result, context.getResults().initOutcome());
+        context.getResults().setLeader(port->leader());
     });
 }
 
@@ -83,6 +84,7 @@ kj::Promise<void> GroupServer::submitText(SubmitTextContext context) {
     return outcome.then(
         [context, port = port_, words = std::move(words)](group::Outcome&& result) mutable {
             encode(result, context.getResults().initOutcome());
+            context.getResults().setLeader(port->leader());
             if (const auto* applied = std::get_if<group::Applied>(&result)) {
                 context.getResults().setText(port->render_reply(words, applied->reply.view()));
             }

@@ -59,7 +59,7 @@ class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSe
         for (capnp::Data::Reader command : params.getCommands()) {
             submit(correlation++, view(command), wall_ms, deadline);
         }
-        context.getResults().setLeader(leader_);
+        context.getResults().setLeader(port_->leader());
         return kj::READY_NOW;
     }
 
@@ -79,7 +79,6 @@ class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSe
     std::shared_ptr<PipelineState> state_;
     std::shared_ptr<group::GroupPort> port_;
     schema::PipelineSink::Client sink_;
-    std::string leader_;  // as the latest refusal told
     std::uint32_t pushing_ = 0;
     bool broken_ = false;
     kj::TaskSet pushes_;
@@ -113,7 +112,7 @@ void PipelineServer::refuse(std::uint64_t correlation) {
                          " commands and " + std::to_string(options.pipeline_bytes) +
                          " bytes is used up, or the connection's");
     state_->ready.push_back({.correlation = correlation,
-                             .outcome = group::NotApplied{std::move(why), leader_},
+                             .outcome = group::NotApplied{std::move(why), port_->leader()},
                              .used_credit = false});
     flush_later(state_);
 }
@@ -121,9 +120,6 @@ void PipelineServer::refuse(std::uint64_t correlation) {
 void PipelineServer::settle(const std::shared_ptr<PipelineState>& state, Settled settled) {
     state->client->inflight_bytes -= settled.bytes;
     if (state->owner == nullptr || state->owner->broken_) return;
-    if (const auto* refused = std::get_if<group::NotApplied>(&settled.outcome)) {
-        state->owner->leader_ = refused->leader;
-    }
     state->ready.push_back(std::move(settled));
     flush_later(state);
 }

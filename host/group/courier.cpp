@@ -221,6 +221,12 @@ std::optional<HostName> Courier::stop_by_member(Journey& journey, ReadLevel leve
     return leader;
 }
 
+HostName Courier::leader(GroupId group) const {
+    if (Group* member = shard_.members().find(group)) return member->leader();
+    auto route = routes_.find(group);
+    return route == routes_.end() ? HostName() : route->second.leader;
+}
+
 HostName Courier::route_to(GroupId group, ReadLevel level) const {
     auto route = routes_.find(group);
     if (route == routes_.end()) return {};

@@ -43,6 +43,9 @@ class Courier {
     };
     void query(SharedKey group, Query query, Time deadline, Reply<QueryAnswer> done);
 
+    // Who leads the group as far as this shard knows; empty: not known.
+    HostName leader(GroupId group) const;
+
     // The host stops: whatever waits for a leader gives up, certainly not applied.
     void stop() { stopping_ = true; }
 

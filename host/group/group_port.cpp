@@ -27,13 +27,35 @@ std::string rendered_plainly(ByteView bytes) {
 
 }  // namespace
 
+HostName HostGroupPort::leader() const {
+    bool owned = shard_.host().owner_of(group_->id) == shard_.index();
+    return owned ? shard_.courier().leader(group_->id) : *heard_;
+}
+
+template <class T>
+std::function<void(T)> HostGroupPort::from_owner(std::size_t owner, std::function<void(T)> done) {
+    struct Told {
+        HostName leader;
+        T answer;
+    };
+    std::function<void(Told)> hear = [heard = heard_, done = std::move(done)](Told told) {
+        *heard = std::move(told.leader);
+        done(std::move(told.answer));
+    };
+    auto back = shard_.back_from(owner, std::move(hear));
+    return [&there = *shard_.host().shards[owner], group = group_->id,
+            back = std::move(back)](T answer) {
+        back(Told{there.courier().leader(group), std::move(answer)});
+    };
+}
+
 void HostGroupPort::submit(Bytes payload, Time deadline, std::function<void(Outcome)> done) {
     std::size_t owner = shard_.host().owner_of(group_->id);
     if (owner == shard_.index()) {
         return shard_.courier().submit(group_, std::move(payload), deadline, std::move(done));
     }
     shard_.at(owner, [group = group_, payload = std::move(payload), deadline,
-                      done = shard_.back_from(owner, std::move(done))](HostShard& there) mutable {
+                      done = from_owner(owner, std::move(done))](HostShard& there) mutable {
         there.courier().submit(std::move(group), std::move(payload), deadline, std::move(done));
     });
 }
@@ -46,7 +68,7 @@ void HostGroupPort::query(ReadLevel level, Index at_least, Bytes query, Time dea
         return shard_.courier().query(group_, std::move(wanted), deadline, std::move(done));
     }
     shard_.at(owner, [group = group_, wanted = std::move(wanted), deadline,
-                      done = shard_.back_from(owner, std::move(done))](HostShard& there) mutable {
+                      done = from_owner(owner, std::move(done))](HostShard& there) mutable {
         there.courier().query(std::move(group), std::move(wanted), deadline, std::move(done));
     });
 }

@@ -24,6 +24,9 @@ class GroupPort {
     virtual GroupId id() const = 0;
     virtual const std::string& name() const = 0;
     virtual const machine::MachineRef& machine() const = 0;
+    // The host that leads it, as far as is known here without asking; empty: not known. A client that
+    // goes there next saves the way through this host.
+    virtual HostName leader() const = 0;
     // Pre: `payload` came from make_command(). Goes to the leader wherever it is; waits for one to be
     // elected until the deadline. Never sent twice unless it certainly was not submitted.
     virtual void submit(Bytes payload, Time deadline, std::function<void(Outcome)> done) = 0;

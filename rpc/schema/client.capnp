@@ -182,10 +182,13 @@ interface Host {
 # Lets its holder use one group. timeoutMs is the one deadline over all hops and redirects.
 interface Group {
   describe @0 () -> (location :GroupLocation, machine :MachineRef);
-  submit @1 (command :Data, timeoutMs :UInt32) -> (outcome :Outcome);
+  # `leader`, of every answer: the host that leads the group as far as this host knows, empty if it does
+  # not. Whoever connects there next saves a hop.
+  submit @1 (command :Data, timeoutMs :UInt32) -> (outcome :Outcome, leader :Text);
   query @2 (level :ReadLevel, atLeast :UInt64, query :Data, timeoutMs :UInt32) -> (answer :Answer);
   # Text forms, encoded and rendered by the machine's own descriptor. words[0] is the verb.
-  submitText @3 (words :List(Text), timeoutMs :UInt32) -> (outcome :Outcome, text :Text);
+  submitText @3 (words :List(Text), timeoutMs :UInt32)
+      -> (outcome :Outcome, text :Text, leader :Text);
   queryText @4 (words :List(Text), level :ReadLevel, atLeast :UInt64, timeoutMs :UInt32)
       -> (answer :Answer, text :Text);
   # Many commands in few calls. Outcomes come to the sink, each correlation exactly once while
@@ -196,7 +199,6 @@ interface Group {
 interface Pipeline {
   # Submits commands with correlations first, first+1, ... The caller keeps at most creditCommands and
   # creditBytes unanswered; what exceeds them ends in notApplied(overloaded).
-  # `leader` is the host that leads the group as far as this host knows, empty if it does not.
   write @0 (first :UInt64, commands :List(Data), timeoutMs :UInt32) -> (leader :Text);
 }
 

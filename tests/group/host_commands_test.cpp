@@ -50,6 +50,21 @@ TEST(HostCommands, a_port_follows_the_leader) {
     EXPECT_NE(cluster.leader_of("demo").name, "h1");
 }
 
+TEST(HostCommands, a_port_tells_who_leads_with_a_member_here_and_without) {
+    Demo cluster(4);
+    for (const char* at : {"h1", "h2", "h4"}) {
+        auto port = cluster.open(cluster.host(at), "demo").value();
+        EXPECT_EQ(say(cluster.await(cluster.start_submit(*port, "a"))).substr(0, 7), "applied");
+        EXPECT_EQ(port->leader(), cluster.leader_of("demo").name) << at;
+    }
+    auto port = cluster.open(cluster.host("h4"), "demo").value();
+    std::string before = cluster.leader_of("demo").name;
+    cluster.host(before).stop();
+    ASSERT_EQ(say(cluster.await(cluster.start_submit(*port, "b"))).substr(0, 7), "applied");
+    EXPECT_NE(port->leader(), before);
+    EXPECT_EQ(port->leader(), cluster.leader_of("demo").name);
+}
+
 TEST(HostCommands, wait_for_a_leader_to_be_elected) {
     Demo cluster;
     auto port = cluster.open(cluster.host("h2"), "demo").value();

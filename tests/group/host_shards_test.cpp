@@ -83,6 +83,19 @@ TEST(HostShards, commands_are_answered_on_the_thread_that_sent_them) {
     }
 }
 
+TEST(HostShards, a_port_hears_who_leads_with_the_answers_of_another_shard) {
+    Sharded cluster;
+    ASSERT_TRUE(cluster.create(cluster.host(0), "demo", {"h1", "h2", "h3"}).has_value());
+    auto leaders = cluster.on_each_shard<std::string>(
+        cluster.host(1), [](group::HostService& service, Time deadline, auto reply) {
+            service.open_group("demo", deadline, [deadline, reply](auto port) {
+                (*port)->submit(group::make_command({}, as_bytes("x")), deadline,
+                                [keep = *port, reply](auto) { reply(keep->leader()); });
+            });
+        });
+    EXPECT_EQ(leaders, std::vector<std::string>(shards, cluster.leader_of("demo").name));
+}
+
 TEST(HostShards, every_operation_works_from_every_shard) {
     Sharded cluster;
     using Created = Result<group::GroupLocation>;

@@ -29,6 +29,7 @@ class FakePort final : public group::GroupPort {
     GroupId id() const override { return GroupId(42); }
     const std::string& name() const override { return name_; }
     const machine::MachineRef& machine() const override { return machine_; }
+    group::HostName leader() const override { return leading; }
 
     void submit(Bytes payload, Time deadline, std::function<void(group::Outcome)> done) override {
         auto parsed = group::parse_command(payload.view());
@@ -57,6 +58,7 @@ class FakePort final : public group::GroupPort {
         return words[0] + " -> " + std::string(as_text(reply));
     }
 
+    std::string leading;
     std::vector<Submitted> submitted;
     std::vector<Asked> asked;
     std::function<void(Submitted&)> on_submit;

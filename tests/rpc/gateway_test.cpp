@@ -55,12 +55,14 @@ TEST_F(GatewayTest, a_command_goes_to_the_group_and_its_outcome_comes_back) {
         request.setTimeoutMs(1500);
         return got(request.send());
     };
+    host.port->leading = "beta";
     host.port->on_submit = [](auto& s) { s.done(applied(7, "re:" + s.command)); };
     Time before = loop.now();
     auto yes = submit("one");
     ASSERT_TRUE(yes.getOutcome().isApplied());
     EXPECT_EQ(to_text(yes.getOutcome().getApplied().getReply()), "re:one");
     EXPECT_EQ(yes.getOutcome().getApplied().getEntry().getIndex(), 7u);
+    EXPECT_EQ(yes.getLeader(), "beta");
     EXPECT_GE(host.port->submitted[0].deadline, before + 1500ms);
     EXPECT_LE(host.port->submitted[0].deadline, loop.now() + 1500ms);
 
@@ -140,7 +142,9 @@ TEST_F(GatewayTest, text_commands_and_queries_are_encoded_and_rendered_by_the_ma
         for (const char* word : words) list.set(i++, word);
         return got(request.send());
     };
+    host.port->leading = "beta";
     EXPECT_EQ(submit({"put", "a"}).getText(), "put -> P:a");
+    EXPECT_EQ(submit({"put", "a"}).getLeader(), "beta");
     auto bad = submit({"nonsense"});
     ASSERT_TRUE(bad.getOutcome().isNotApplied());
     EXPECT_EQ(bad.getOutcome().getNotApplied().getWhy().getCode(),
