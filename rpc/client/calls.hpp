@@ -28,7 +28,8 @@ kj::Promise<Result<T>> ask_some_host(Connections& connections, std::string endpo
             if (!link.has_value()) return Result<T>(link.error());
             LinkPtr chosen = *link;
             auto answer = ask(chosen);
-            auto late = connections.sleep_until(deadline + grace).then([chosen] {
+            auto late = connections.sleep_until(deadline + grace).then([&connections, chosen] {
+                connections.drop(chosen);  // it hangs: others are asked next time
                 return Result<T>(
                     fail(Errc::deadline_exceeded, chosen->endpoint + " did not answer in time"));
             });

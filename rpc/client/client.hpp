@@ -23,8 +23,8 @@ struct ClientOptions {
     // host:port, tried in order until one answers; the others of the cluster are learnt from it.
     std::vector<std::string> endpoints;
     std::string token = {};  // for Gate.login; empty where the host allows it
-    Duration connect_timeout =
-        2s;  // per endpoint and attempt, at most the operation's own deadline
+    // Per endpoint and attempt, at most an equal share of the time that the operation has left.
+    Duration connect_timeout = 2s;
     std::string software = "quorate-client";
 };
 

@@ -93,7 +93,10 @@ kj::Promise<void> Connections::sleep_until(Time when) {
 
 void Connections::drop(const LinkPtr& link) {
     auto found = links_.find(link->endpoint);
-    if (found != links_.end() && found->second == link) links_.erase(found);
+    if (found == links_.end() || found->second != link) return;
+    links_.erase(found);
+    if (current_ == link->endpoint) current_.clear();
+    std::erase_if(leaders_, [&link](const auto& led) { return led.second == link->server.host; });
 }
 
 std::string Connections::leader_endpoint(const std::string& group) const {
@@ -107,7 +110,7 @@ void Connections::learn_leader(const std::string& group, const std::string& host
     if (!host.empty()) leaders_[group] = host;
 }
 
-// Every endpoint once: the preferred, the last that worked, those given, those learnt.
+// Every endpoint once: the preferred, the last that worked, those connected, those given, those learnt.
 std::vector<std::string> Connections::candidates(const std::string& preferred) const {
     std::vector<std::string> list;
     auto add = [&list](const std::string& endpoint) {
@@ -116,6 +119,7 @@ std::vector<std::string> Connections::candidates(const std::string& preferred) c
     };
     add(preferred);
     add(current_);
+    for (const auto& [endpoint, link] : links_) add(endpoint);
     for (const std::string& endpoint : options_.endpoints) add(endpoint);
     for (const auto& [name, endpoint] : hosts_) add(endpoint);
     return list;
@@ -141,9 +145,14 @@ kj::Promise<Result<LinkPtr>> Connections::try_endpoints(std::vector<std::string>
             });
     }
     std::string endpoint = endpoints[at];
-    if (auto found = links_.find(endpoint); found != links_.end())
+    if (auto found = links_.find(endpoint); found != links_.end()) {
+        current_ = endpoint;
         return Result<LinkPtr>(found->second);
-    return connect(endpoint, deadline)
+    }
+    // A host that takes connections and says nothing must leave time for the others.
+    Duration share = (deadline - now()) / static_cast<std::int64_t>(endpoints.size() - at);
+    Time until = now() + std::max<Duration>(std::min(share, options_.connect_timeout), 1ms);
+    return connect(endpoint, until)
         .then([this, endpoints = std::move(endpoints), at, tried = std::move(tried), endpoint,
                deadline](Result<LinkPtr> link) mutable -> kj::Promise<Result<LinkPtr>> {
             if (link.has_value()) {
@@ -166,21 +175,18 @@ kj::Promise<Connections::Dialled> Connections::dial(std::string endpoint, Durati
     return paf.promise.attach(kj::mv(connector));
 }
 
-kj::Promise<Result<LinkPtr>> Connections::connect(std::string endpoint, Time deadline) {
-    Duration timeout =
-        std::min(options_.connect_timeout, std::max<Duration>(deadline - now(), 1ms));
-    return dial(endpoint, timeout)
-        .then(
-            [this, endpoint, deadline](Dialled connection) mutable -> kj::Promise<Result<LinkPtr>> {
-                if (!connection.has_value()) {
-                    return Result<LinkPtr>(within(endpoint, connection.error()));
-                }
-                return greet(std::move(*connection), endpoint, deadline);
-            });
+kj::Promise<Result<LinkPtr>> Connections::connect(std::string endpoint, Time until) {
+    return dial(endpoint, until - now())
+        .then([this, endpoint, until](Dialled connection) mutable -> kj::Promise<Result<LinkPtr>> {
+            if (!connection.has_value()) {
+                return Result<LinkPtr>(within(endpoint, connection.error()));
+            }
+            return greet(std::move(*connection), endpoint, until);
+        });
 }
 
 kj::Promise<Result<LinkPtr>> Connections::greet(std::unique_ptr<loop::Connection> connection,
-                                                std::string endpoint, Time deadline) {
+                                                std::string endpoint, Time until) {
     auto link = std::make_shared<Link>();
     link->endpoint = endpoint;
     link->rpc = std::make_unique<loop::RpcConnection>(std::move(connection), loop::RpcOptions{});
@@ -205,7 +211,7 @@ kj::Promise<Result<LinkPtr>> Connections::greet(std::unique_ptr<loop::Connection
             }
             return log_in(link, gate);
         });
-    auto late = sleep_until(std::min(deadline, now() + options_.connect_timeout)).then([endpoint] {
+    auto late = sleep_until(until).then([endpoint] {
         return Result<LinkPtr>(
             fail(Errc::unreachable, endpoint + ": connected, but the host says nothing"));
     });

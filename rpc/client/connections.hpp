@@ -69,7 +69,8 @@ class Connections : public std::enable_shared_from_this<Connections>,
     kj::Promise<Result<LinkPtr>> link(std::string endpoint, Time deadline);
     // A group's capability on a link, opened once.
     kj::Promise<Result<GroupCap>> group(LinkPtr link, std::string name, Time deadline);
-    // The link is broken: it is not given out again.
+    // The link is broken, or its host silent: it is not given out again, and nothing that its host led
+    // is looked for there first.
     void drop(const LinkPtr& link);
 
     // Where a group was last led from; empty: not known.
@@ -88,11 +89,11 @@ class Connections : public std::enable_shared_from_this<Connections>,
     void taskFailed(kj::Exception&& exception) override;
     kj::Promise<Result<LinkPtr>> try_endpoints(std::vector<std::string> endpoints, std::size_t at,
                                                std::string tried, Time deadline);
-    kj::Promise<Result<LinkPtr>> connect(std::string endpoint, Time deadline);
+    kj::Promise<Result<LinkPtr>> connect(std::string endpoint, Time until);
     using Dialled = Result<std::unique_ptr<loop::Connection>>;
     kj::Promise<Dialled> dial(std::string endpoint, Duration timeout);
     kj::Promise<Result<LinkPtr>> greet(std::unique_ptr<loop::Connection> connection,
-                                       std::string endpoint, Time deadline);
+                                       std::string endpoint, Time until);
     kj::Promise<Result<LinkPtr>> log_in(LinkPtr link, schema::Gate::Client gate);
     kj::Promise<void> learn_hosts(LinkPtr link);
     std::vector<std::string> candidates(const std::string& preferred) const;
