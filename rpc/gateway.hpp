@@ -17,8 +17,9 @@ struct GatewayOptions {
     std::string listen;    // host:port, port 0 takes a free one
     std::string software;  // "quorate 0.1.0"
     std::string token;     // what login() must bring; empty: whoever reaches the port may come in
-    std::size_t max_connections = 10000;  // more are closed at once
-    Duration login_timeout = 30s;         // a connection that has not logged in by then is closed
+    std::uint32_t max_login_attempts = 8;  // wrong tokens; then the connection is closed
+    std::size_t max_connections = 10000;   // more are closed at once
+    Duration login_timeout = 30s;          // a connection that has not logged in by then is closed
     std::uint64_t max_message_bytes = 64ull << 20;  // larger ones end their connection
     // Per connection, of commands and queries taken and not answered: more are refused, overloaded.
     std::uint64_t max_inflight_bytes = 64ull << 20;

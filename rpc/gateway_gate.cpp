@@ -70,18 +70,30 @@ class GateServer final : public schema::Gate::Server {
 
     kj::Promise<void> login(LoginContext context) override {
         const std::string& wanted = client_->options.token;
-        if (wanted.empty() || equal_tokens(Source::text(context.getParams().getToken()), wanted)) {
+        std::string given = Source::text(context.getParams().getToken());
+        if (wanted.empty() || equal_tokens(given, wanted)) {
             client_->logged_in = true;
             context.getResults().setHost(kj::heap<HostServer>(client_));
-        } else {
-            encode(fail(Errc::access_denied, "the token is not one that this host knows"),
-                   context.getResults().initFailed());
+            return kj::READY_NOW;
         }
+        encode(access_denied(given.empty()), context.getResults().initFailed());
+        if (++refused_ == client_->options.max_login_attempts)
+            client_->hang_up("it tried too many tokens");
         return kj::READY_NOW;
     }
 
  private:
+    Error access_denied(bool none_given) const {
+        std::string host = "host '" + client_->service.name() + "' ";
+        return fail(Errc::access_denied,
+                    none_given ? host + "lets in only who brings a token, and none was given"
+                               : host + "does not know the token that was given",
+                    "give what listen.token of the host's configuration says: ClientOptions.token, "
+                    "or QUORATE_TOKEN or --token for `quorate`");
+    }
+
     GatewayClientPtr client_;
+    std::uint32_t refused_ = 0;
 };
 
 }  // namespace

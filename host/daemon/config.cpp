@@ -157,8 +157,15 @@ bool is_loopback(std::string_view address) {
            address.starts_with("[::1]:");
 }
 
+bool everybody_may_read(const std::string& file) {
+    std::error_code error;
+    auto permissions = std::filesystem::status(file, error).permissions();
+    using std::filesystem::perms;
+    return !file.empty() && !error && (permissions & perms::others_read) != perms::none;
+}
+
 // What no single key can tell.
-Result<std::vector<std::string>> check_whole(const Config& config) {
+Result<void> check_whole(const Config& config) {
     if (config.host_name.empty()) return fail(Errc::config_invalid, "host.name is not set");
     if (!valid_name(config.host_name)) {
         return fail(Errc::config_invalid,
@@ -176,17 +183,31 @@ Result<std::vector<std::string>> check_whole(const Config& config) {
                     "raft.election_timeout is below twice raft.heartbeat_interval: every lost "
                     "heartbeat would start an election");
     }
+    return {};
+}
+
+// What can be meant, but seldom is.
+std::vector<std::string> warnings_about(const Config& config, const ConfigSources& sources) {
     std::vector<std::string> warnings;
     if (config.election_timeout < 5 * config.heartbeat_interval) {
         warnings.push_back("raft.election_timeout is below five times raft.heartbeat_interval");
     }
-    for (const std::string& address : {config.listen_client, config.listen_peer}) {
-        if (!is_loopback(address)) {
-            warnings.push_back(
-                fmt::format("{} is not a loopback address, and this release has no TLS: "
-                            "whoever reaches it can read and change everything",
-                            address));
-        }
+    constexpr std::string_view open =
+        "{} is not a loopback address, and this release has no TLS: {}";
+    constexpr std::string_view everything = "whoever reaches it can read and change everything";
+    if (!is_loopback(config.listen_client)) {
+        warnings.push_back(
+            fmt::format(open, config.listen_client,
+                        config.token.empty() ? everything : "listen.token can be read on the way"));
+    }
+    if (!is_loopback(config.listen_peer)) {
+        warnings.push_back(fmt::format(open, config.listen_peer, everything));
+    }
+    if (!config.token.empty() && everybody_may_read(sources.file)) {
+        warnings.push_back(fmt::format(
+            "everybody on this machine may read {}, and so listen.token if it is in there: "
+            "chmod o-r, or set QUORATE_LISTEN__TOKEN instead",
+            sources.file));
     }
     return warnings;
 }
@@ -198,7 +219,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources) {
     if (!sources.file.empty()) TRY_VOID(apply_file(loaded.config, sources.file));
     TRY_VOID(apply_environment(loaded.config, sources.environment));
     TRY_VOID(apply_settings(loaded.config, sources.settings));
-    TRY(loaded.warnings, check_whole(loaded.config));
+    TRY_VOID(check_whole(loaded.config));
+    loaded.warnings = warnings_about(loaded.config, sources);
     return loaded;
 }
 

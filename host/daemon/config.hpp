@@ -30,6 +30,7 @@ struct Config {
     std::string listen_peer = "127.0.0.1:7701";
     std::string advertise_client;  // empty: as bound
     std::string advertise_peer;
+    std::string token;  // what clients must bring; empty: whoever reaches listen_client may come in
 
     Duration election_timeout = 1s;
     Duration heartbeat_interval = 100ms;

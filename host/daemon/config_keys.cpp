@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace quorate::daemon {
@@ -65,6 +66,27 @@ ConfigKey address_key(std::string_view name, std::string_view help, std::string 
     return {name, "address", help,
             [field, may_be_empty](Config& c, std::string_view v) -> Result<void> {
                 if (!(v.empty() && may_be_empty)) TRY_VOID(check_address(v));
+                c.*field = std::string(v);
+                return {};
+            },
+            [field](const Config& c) { return c.*field; }};
+}
+
+// What goes through environments, files and command lines unharmed, and is not guessed at once.
+Result<void> check_token(std::string_view token) {
+    bool plain = std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+    if (!plain) return invalid("a token holds printable ASCII without spaces");
+    if (!token.empty() && (token.size() < 8 || token.size() > 256)) {
+        return invalid(
+            fmt::format("a token has 8 to 256 characters; this one has {}", token.size()));
+    }
+    return {};
+}
+
+ConfigKey token_key(std::string_view name, std::string_view help, std::string Config::*field) {
+    return {name, "text", help,
+            [field](Config& c, std::string_view v) -> Result<void> {
+                TRY_VOID(check_token(v));
                 c.*field = std::string(v);
                 return {};
             },
@@ -169,6 +191,8 @@ std::vector<ConfigKey> host_keys() {
                     &Config::advertise_client, true),
         address_key("listen.advertise_peer", "what others are told instead of listen.peer",
                     &Config::advertise_peer, true),
+        token_key("listen.token", "what a client must bring to log in; empty: everybody may",
+                  &Config::token),
         choice_key("log.level", "debug, info, warning or error", &Config::log_level,
                    {"debug", "info", "warning", "error"}),
         choice_key("log.format", "text or json, one event a line on standard error",

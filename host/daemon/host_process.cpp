@@ -168,6 +168,7 @@ Result<void> HostProcess::Impl::open_shards() {
     rpc::GatewayOptions gateway;
     gateway.listen = config_.listen_client;
     gateway.software = "quorate " + version_;
+    gateway.token = config_.token;
     gateway.max_connections = config_.client_connections;
     gateway.max_inflight_bytes = config_.client_inflight_bytes;
     if (config_.dev) gateway.partition = [this](const auto& hosts) { return partition(hosts); };

@@ -26,6 +26,12 @@ std::vector<std::string> endpoints_for(const Settings& settings) {
     return {"127.0.0.1:7700"};
 }
 
+std::string token_for(const Settings& settings) {
+    if (!settings.token.empty()) return settings.token;
+    const char* text = std::getenv("QUORATE_TOKEN");
+    return text == nullptr ? std::string{} : text;
+}
+
 }  // namespace
 
 const std::string& Invocation::value(const std::string& name) const {
@@ -42,8 +48,9 @@ const std::vector<std::string>& Invocation::values(const std::string& name) cons
 
 Result<client::Client*> Invocation::client() {
     if (!client_) {
-        TRY(client_, client::Client::connect(
-                         {.endpoints = endpoints_for(settings_), .software = "quorate-cli"}));
+        TRY(client_, client::Client::connect({.endpoints = endpoints_for(settings_),
+                                              .token = token_for(settings_),
+                                              .software = "quorate-cli"}));
     }
     return client_.get();
 }

@@ -81,6 +81,10 @@ class Tree {
         app_.set_help_all_flag("--help-all", "help of every command");
         app_.add_option("--endpoint", endpoints_, "host:port of a host; may be repeated")
             ->type_name("ADDRESS");
+        app_.add_option("--token", token_,
+                        "what the hosts' listen.token says; better in $QUORATE_TOKEN, which `ps` "
+                        "does not show")
+            ->type_name("TEXT");
         app_.add_option("--timeout", timeout_, "deadline of the whole command")
             ->capture_default_str();
         app_.add_option("-o,--output", format_, "table or json")
@@ -99,7 +103,7 @@ class Tree {
         }
         Format format = format_ == "json" ? Format::json : Format::table;
         auto timeout = parse_timeout(timeout_);
-        auto end = timeout.has_value() ? run_chosen({endpoints_, *timeout, format, argv[0]})
+        auto end = timeout.has_value() ? run_chosen({endpoints_, token_, *timeout, format, argv[0]})
                                        : Result<int>(timeout.error());
         if (end.has_value()) return *end;
         print_error(format, end.error());
@@ -142,6 +146,7 @@ class Tree {
 
     CLI::App app_;
     std::vector<std::string> endpoints_;
+    std::string token_;
     std::string timeout_ = "5s";
     std::string format_ = "table";
     std::vector<Verb> verbs_;

@@ -101,6 +101,7 @@ int exit_code(Errc code) {
         case Errc::transfer_failed:
         case Errc::overloaded:
         case Errc::disk_full:
+        case Errc::access_denied:
         case Errc::plugin_fault:
         case Errc::unsupported:
             return 5;

@@ -34,6 +34,7 @@ struct Verb {
 // What holds for every command.
 struct Settings {
     std::vector<std::string> endpoints;
+    std::string token;
     Duration timeout = 5s;
     Format format = Format::table;
     std::string program;  // as started, to find what lies beside it

@@ -118,6 +118,39 @@ TEST(Config, listening_beyond_loopback_is_warned_of) {
     EXPECT_EQ(loaded->warnings.size(), 1u);
 }
 
+TEST(Config, a_token_is_text_that_survives_every_layer) {
+    ConfigSources sources{.settings = {"host.name=h", "host.data_dir=/d", ""}};
+    for (const char* wrong :
+         {"short", "with space in it", "with\ttab-in-it", "gr\u00fc\u00dfe-aus-wien"}) {
+        sources.settings.back() = std::string("listen.token=") + wrong;
+        EXPECT_EQ(error_of(sources).code, Errc::config_invalid) << wrong;
+    }
+    sources.settings.back() = "listen.token=" + std::string(257, 'x');
+    EXPECT_NE(error_of(sources).what.find("257"), std::string::npos);
+    for (const std::string& right :
+         {std::string(), std::string("a=b,c;\"d\""), std::string(256, 'x')}) {
+        sources.settings.back() = "listen.token=" + right;
+        auto loaded = load_config(sources);
+        ASSERT_TRUE(loaded.has_value()) << to_string(loaded.error());
+        EXPECT_EQ(loaded->config.token, right);
+    }
+    sources.settings.pop_back();
+    sources.environment = {{"QUORATE_LISTEN__TOKEN", "from-the-environment"}};
+    EXPECT_EQ(load_config(sources)->config.token, "from-the-environment");
+}
+
+TEST(Config, a_token_that_everybody_may_read_is_warned_of) {
+    ConfigFile file(std::string(smallest) + "[listen]\ntoken = \"battery-staple\"\n");
+    using std::filesystem::perms;
+    std::filesystem::permissions(file.path(), perms::owner_read | perms::others_read);
+    auto warned = load_config({.file = file.path()});
+    ASSERT_EQ(warned->warnings.size(), 1u);
+    EXPECT_NE(warned->warnings[0].find(file.path()), std::string::npos);
+    EXPECT_EQ(warned->warnings[0].find("battery"), std::string::npos) << "it is said to a log";
+    std::filesystem::permissions(file.path(), perms::owner_read | perms::group_read);
+    EXPECT_TRUE(load_config({.file = file.path()})->warnings.empty());
+}
+
 TEST(Config, every_key_takes_its_own_default_back) {
     Config config;
     config.host_name = "h";

@@ -27,8 +27,29 @@ TEST_F(GatewayTest, a_wrong_token_is_refused_and_the_right_one_is_not) {
         auto answer = got(request.send());
         ASSERT_TRUE(answer.isFailed()) << wrong;
         EXPECT_EQ(answer.getFailed().getCode(), static_cast<int>(Errc::access_denied));
+        std::string said = answer.getFailed().getMessage();
+        EXPECT_NE(said.find(*wrong == '\0' ? "none was given" : "does not know"), said.npos)
+            << said;
+        EXPECT_NE(std::string(answer.getFailed().getHint()).find("QUORATE_TOKEN"), said.npos);
+        EXPECT_EQ(said.find("secret"), said.npos) << "the right one is not given away";
     }
     auto request = client->gate.loginRequest();
+    request.setToken("secret");
+    EXPECT_TRUE(got(request.send()).isHost());
+}
+
+TEST_F(GatewayTest, who_guesses_tokens_is_hung_up_on) {
+    options.token = "secret";
+    options.max_login_attempts = 3;
+    serve();
+    auto guesser = connect();
+    auto other = connect();
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_TRUE(got(guesser->gate.loginRequest().send()).isFailed());
+        EXPECT_TRUE(i == 2 || got(other->gate.loginRequest().send()).isFailed());
+    }
+    EXPECT_TRUE(eventually([&] { return guesser->gone; }));
+    auto request = other->gate.loginRequest();
     request.setToken("secret");
     EXPECT_TRUE(got(request.send()).isHost());
 }
