@@ -65,6 +65,16 @@ Operation<Result<EntryId>> settle(HostShard& shard, LeaderAnswer answer, Errc no
     co_return co_await confirm(shard, answer.leader, deadline);
 }
 
+// The leader, and a membership that no later leader takes back. A removal that is not committed may
+// be undone; what the one removed holds, or its vote, may be needed for either.
+Operation<Result<MemberStatus>> find_settled_leader(HostShard& shard, std::string group,
+                                                    Time deadline) {
+    CO_TRY(MemberStatus leader, co_await find_leader(shard, std::move(group), deadline));
+    CO_TRY(EntryId committed, co_await confirm(shard, leader, deadline));
+    static_cast<void>(committed);
+    co_return leader;
+}
+
 // ---- add --------------------------------------------------------------------------------------
 
 // Starts a member of the group on the new host and gives its id. A member that is there already
@@ -84,8 +94,8 @@ Operation<Result<MemberId>> start_newcomer(HostShard& shard, MemberStatus leader
         CO_TRY(auto there, co_await shard.ask<std::vector<MemberStatus>>(change.host, question,
                                                                          change.deadline));
         if (there.size() != 1) continue;
-        // It may have been added while we looked.
-        CO_TRY(leader, co_await find_leader(shard, change.group, change.deadline));
+        // It may have been added while we looked, or its removal may not be sure yet.
+        CO_TRY(leader, co_await find_settled_leader(shard, change.group, change.deadline));
         if (member_on(leader, change.host)) {
             co_return fail(Errc::already_member, place(change) + ": it has a member already");
         }
@@ -130,7 +140,12 @@ bool is_refusal(const LeaderAnswer& answer) {
 // ---- remove -----------------------------------------------------------------------------------
 
 // Not a member, but something of the group may still be on its disk.
-Operation<Result<EntryId>> sweep(HostShard& shard, MemberStatus leader, MemberChange change) {
+Operation<Result<EntryId>> sweep(HostShard& shard, MemberChange change) {
+    CO_TRY(MemberStatus leader, co_await find_settled_leader(shard, change.group, change.deadline));
+    if (member_on(leader, change.host)) {
+        co_return fail(Errc::change_not_permitted,
+                       place(change) + ": its membership changed at the same time; try again");
+    }
     StatusRequest question{leader.group, false};
     auto there = co_await shard.ask<std::vector<MemberStatus>>(
         change.host, question, shard.attempt_until(change.deadline));
@@ -176,7 +191,7 @@ Operation<Result<EntryId>> remove_member(HostShard& shard, MemberChange change) 
     if (auto checked = check_name(change.group); !checked) co_return checked.error();
     CO_TRY(MemberStatus leader, co_await find_leader(shard, change.group, change.deadline));
     auto leaving = member_on(leader, change.host);
-    if (!leaving) co_return co_await sweep(shard, leader, change);
+    if (!leaving) co_return co_await sweep(shard, change);
     GroupId group = leader.group;
     raft::Member member{leaving->id, change.host, leaving->kind, {}};
     LeaderRequest request{change.group, change.deadline,
