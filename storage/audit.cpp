@@ -46,6 +46,7 @@ class Opening {
     std::vector<std::uint64_t> sealed_;  // of those replayed
     std::optional<Watermark> mark_;
     std::vector<std::string> damaged_names_;
+    bool has_watermark_ = false;
     bool settled_lost_ = false;
 };
 
@@ -59,6 +60,10 @@ Result<AuditedLog> Opening::run() {
     TRY_VOID(replay_files(replay));
     found_ = replay.finish();
     log_.batch = found_.batch;
+    // It is there before the first batch; without it an end that was cut off looks like the end.
+    if (!has_watermark_ && log_.batch != 0) {
+        log_.findings.push_back(paths_.watermark() + " is missing; it is written again");
+    }
     bool in_order = found_.findings.empty() && !settled_lost_;
     std::ranges::move(found_.findings, std::back_inserter(log_.findings));
     for (const std::string& what : log_.findings) log::error("log_damaged", what);
@@ -107,6 +112,10 @@ Result<void> Opening::open_settled() {
     } else {
         TRY(log_.settled, home_.create());
     }
+    // It is written before the first checkpoint, and from then on it is there.
+    if (!copy.state && copy.complaint.empty() && log_.settled_state.mark.file != 0) {
+        log_.findings.push_back(paths_.copy() + " is missing; it is written again");
+    }
     if (why.empty()) return {};
     TRY_VOID(replace_settled(why));
     settled_lost_ = true;
@@ -135,6 +144,7 @@ Result<void> Opening::open_watermark() {
     TRY(auto found, WatermarkFile::open(files_, paths_.watermark()));
     log_.watermark = std::move(found.file);
     mark_ = std::move(found.newest);
+    has_watermark_ = found.is_there;
     if (found.complaint.empty()) return {};
     // The slot before is there, and so is the log: nothing is lost by it.
     log::warning("watermark_damaged", paths_.watermark() + ": " + found.complaint);

@@ -236,7 +236,10 @@ void Replay::check(GroupId id, Group& group) {
     group.vouched = mark->second.chain == group.image.chain;
     if (group.vouched) return;
     group.broken = true;
-    group.add_damage("the log ends before what was acknowledged, entry " +
+    found_.damaged_files.insert(found_.end_file);
+    group.add_damage("what is whole of its log ends in " + wal_name(found_.end_file) +
+                     " at offset " + std::to_string(found_.end_offset) +
+                     ", before what was acknowledged, entry " +
                      std::to_string(mark->second.index.value()) + " in term " +
                      std::to_string(mark->second.term.value()));
     if (mark->second.term >= group.image.hard.term) {

@@ -20,10 +20,13 @@ std::string holder(int descriptor) {
     return digits.empty() ? "another process" : "process " + digits;
 }
 
-bool holds_files_but_no_lock(const std::string& directory, const std::string& lock) {
+// A lock that somebody removed as stale makes no other's directory of ours.
+bool is_of_others(const std::string& directory) {
     std::error_code ignored;
-    return !std::filesystem::exists(lock, ignored) &&
-           !std::filesystem::is_empty(directory, ignored);
+    for (const char* ours : {"/lock", "/identity", "/identity.bak"}) {
+        if (std::filesystem::exists(directory + ours, ignored)) return false;
+    }
+    return !std::filesystem::is_empty(directory, ignored);
 }
 
 }  // namespace
@@ -31,7 +34,7 @@ bool holds_files_but_no_lock(const std::string& directory, const std::string& lo
 Result<DirectoryLock> DirectoryLock::take(const std::string& directory) {
     std::string path = directory + "/lock";
     // A directory that is somebody else's is left exactly as it is.
-    if (holds_files_but_no_lock(directory, path)) {
+    if (is_of_others(directory)) {
         return fail(Errc::directory_not_ours, directory + " holds files and is no data directory");
     }
     int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -81,8 +81,8 @@ std::string in_frame(const std::string& body) {
 Result<WatermarkFile::Found> WatermarkFile::open(Files& files, std::string path) {
     Found found;
     found.file.reset(new WatermarkFile(files, std::move(path)));
-    TRY(bool there, files.exists(found.file->path_));
-    if (!there) return found;
+    TRY(found.is_there, files.exists(found.file->path_));
+    if (!found.is_there) return found;
     TRY(std::string complaint, found.file->read(found));
     found.complaint = std::move(complaint);
     return found;

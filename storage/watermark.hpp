@@ -38,6 +38,7 @@ class WatermarkFile {
         std::unique_ptr<WatermarkFile> file;
         std::optional<Watermark> newest;
         std::string complaint;  // not empty: a slot is damaged
+        bool is_there = false;
     };
     // Opens the file, or prepares to make it with the first write.
     static Result<Found> open(Files& files, std::string path);

@@ -92,9 +92,10 @@ struct DataDirectory {
     static Result<DataDirectory> open(const Config& config) {
         TRY(auto files, storage::PosixFiles::open(config.data_dir));
         TRY(auto lock, storage::DirectoryLock::take(config.data_dir));
-        TRY(auto claimed, storage::claim_directory(*files, config.cluster_name, config.host_name,
-                                                   storage::random_incarnation()));
-        return DataDirectory{std::move(files), std::move(lock), std::move(claimed)};
+        auto claimed = storage::claim_directory(*files, config.cluster_name, config.host_name,
+                                                storage::random_incarnation());
+        if (!claimed.has_value()) return within(config.data_dir, claimed.error());
+        return DataDirectory{std::move(files), std::move(lock), std::move(*claimed)};
     }
 };
 
@@ -143,9 +144,6 @@ class HostProcess::Impl {
 Result<void> HostProcess::Impl::open_storage() {
     TRY(log_,
         storage::DiskLogStore::open(log_options(config_), *directory_.files, end_on_disk_failure));
-    for (const std::string& finding : log_->findings()) {
-        log::warning("log_audit", finding, {{"directory", config_.data_dir}});
-    }
     TRY(snapshots_, storage::SnapshotDirectory::open(*directory_.files, "snapshots"));
     TRY(plugins_, InstalledPlugins::open(config_.data_dir + "/plugins", version_));
     if (directory_.claimed.is_new) {

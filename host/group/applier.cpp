@@ -81,7 +81,7 @@ void Applier::take_over(LoadedMachine loaded) {
 void Applier::cannot_load(Error error) {
     state_ = error.code == Errc::plugin_not_found ? State::waiting_for_plugin : State::faulted;
     log::error("machine_not_loaded", to_string(error),
-               {{"group", env_.source.group.value()}, {"build", env_.source.ref.build}});
+               {{"group", env_.source.name}, {"build", env_.source.ref.build}});
     trouble_ = std::move(error);
     env_.listener.applying_stopped();
 }
@@ -253,7 +253,7 @@ void Applier::tell(std::size_t entries) {
 void Applier::faulted(const machine::Machine::Fault& fault) {
     if (fault.index <= last_fault_) return stop_at(fault.index, fault.error);
     log::warning("machine_fault", to_string(fault.error),
-                 {{"group", env_.source.group.value()}, {"index", fault.index.value()}});
+                 {{"group", env_.source.name}, {"index", fault.index.value()}});
     last_fault_ = fault.index;
     load(base_);
 }
@@ -262,7 +262,7 @@ void Applier::stop_at(Index index, Error error) {
     state_ = State::faulted;
     trouble_ = within("at entry " + std::to_string(index.value()), std::move(error));
     log::error("machine_stopped", to_string(*trouble_),
-               {{"group", env_.source.group.value()}, {"index", index.value()}});
+               {{"group", env_.source.name}, {"index", index.value()}});
     drop_machine();
     env_.listener.applying_stopped();
 }

@@ -27,11 +27,11 @@ Group::Impl::Impl(Environment environment, GroupOptions options, Registration re
       deadlines_(scheduler_),
       background_(scheduler_),
       cache_(Index(1)),
-      applier_(
-          {scheduler_, background_, env_.log, cache_,
-           MachineSource{env_.machines, env_.snapshots, registration_.machine, registration_.group},
-           *this},
-          {options_.apply_batch}),
+      applier_({scheduler_, background_, env_.log, cache_,
+                MachineSource{env_.machines, env_.snapshots, registration_.machine,
+                              registration_.group, registration_.name},
+                *this},
+               {options_.apply_batch}),
       submissions_(scheduler_, deadlines_, linger_timeouts * options_.raft.election_timeout),
       queries_(*this, scheduler_, deadlines_, options_.raft),
       changes_(*this, deadlines_),
@@ -56,7 +56,7 @@ void Group::Impl::start() {
     phase_ = Phase::starting;
     background_.run<FoundState>(
         [source = MachineSource{env_.machines, env_.snapshots, registration_.machine,
-                                registration_.group}]() -> Result<FoundState> {
+                                registration_.group, registration_.name}]() -> Result<FoundState> {
             return find_state(source);
         },
         [this](Result<FoundState> state) {
@@ -71,14 +71,18 @@ void Group::Impl::start() {
 
 void Group::Impl::found(FoundState state) {
     for (const Error& error : state.unreadable) {
-        log::error("snapshot_unreadable", to_string(error),
-                   {{"group", registration_.group.value()}});
+        log::error("snapshot_unreadable", to_string(error), {{"group", registration_.name}});
     }
     std::optional<storage::SnapshotMeta> meta;
     if (state.snapshot) meta = state.snapshot->meta;
     Recovery recovery = plan_recovery(registration_, std::move(recovered_), meta);
     if (!recovery.damage.empty()) {
-        log::error("log_damaged", recovery.damage, {{"group", registration_.group.value()}});
+        log::warning("member_recovering",
+                     recovery.damage +
+                         "; it neither votes nor acknowledges before it has from its peers what "
+                         "it may have promised, up to entry " +
+                         std::to_string(recovery.initial.recover_past.value()),
+                     {{"group", registration_.name}});
         trouble_ = recovery.damage;
     }
     if (recovery.forgets) return remember_damage(std::move(recovery), std::move(state));
@@ -149,7 +153,7 @@ void Group::Impl::hand_over() {
     hand_over_pending_ = false;
     if (!leads() || machine().has_value() || machine_is_coming()) return;
     log::warning("leader_cannot_apply", "the leader cannot apply and hands leadership over",
-                 {{"group", registration_.group.value()}});
+                 {{"group", registration_.name}});
     changes_.transfer({}, scheduler_.now() + 2 * options_.raft.election_timeout,
                       [this](const Result<Done>&) {
                           if (!machine().has_value()) hand_over_soon();
@@ -161,7 +165,7 @@ void Group::Impl::settle_recovery() {
     was_recovering_ = false;
     trouble_.clear();
     log::info("member_repaired", "the member holds again all that it may have promised",
-              {{"group", registration_.group.value()}});
+              {{"group", registration_.name}});
     env_.log.repaired(registration_.group);
     if (registration_.recover_past == Index{}) return;
     registration_.recover_past = {};
@@ -196,7 +200,7 @@ void Group::Impl::await_followers(Index entry, Time give_up, int rounds_left) {
 
 void Group::Impl::leave(const char* why) {
     if (std::exchange(left_, true)) return;
-    log::info("member_ended", why, {{"group", registration_.group.value()}});
+    log::info("member_ended", why, {{"group", registration_.name}});
     trouble_ = why;
     scheduler_.post([this] { env_.observer.ended(registration_.group); });
 }
@@ -246,7 +250,7 @@ void Group::Impl::finish_stop() {
 void Group::Impl::fence(const std::exception& broken) {
     if (phase_ == Phase::fenced || phase_ == Phase::stopped) return;
     log::error("member_fenced", broken.what(),
-               {{"group", registration_.group.value()}, {"member", registration_.member.value()}});
+               {{"group", registration_.name}, {"member", registration_.member.value()}});
     bool stopping = phase_ == Phase::stopping;
     phase_ = Phase::fenced;
     trouble_ = broken.what();

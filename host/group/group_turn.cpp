@@ -168,7 +168,7 @@ void Group::Impl::fetch_entries(const raft::NeedEntries& need) {
         raft::EntriesFetched fetched{need.peer, need.from, {}, need.term};
         if (!read.has_value()) {
             log::warning("log_not_read", to_string(read.error()),
-                         {{"group", registration_.group.value()}, {"index", need.from.value()}});
+                         {{"group", registration_.name}, {"index", need.from.value()}});
         } else if (!read->empty()) {
             for (const raft::Entry& entry : *read) {
                 fetched.bytes.push_back(static_cast<std::uint32_t>(entry.payload.size()));

@@ -24,6 +24,7 @@ struct MachineSource {
     storage::SnapshotStore& snapshots;
     machine::MachineRef ref;
     GroupId group;
+    std::string name;  // the group's, for the log
 };
 
 // A fresh machine, or one with the snapshot's state. Errors: the factory's, the snapshot

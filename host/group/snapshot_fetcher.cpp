@@ -61,7 +61,7 @@ void SnapshotFetcher::opened(Result<Receiver> receiver) {
     transfer_->receiver = std::move(*receiver);
     transfer_->stored = transfer_->asked = (*transfer_->receiver)->received();
     log::info("snapshot_transfer", "receiving a snapshot from the leader",
-              {{"group", env_.registration.group.value()},
+              {{"group", env_.registration.name},
                {"from", transfer_->host},
                {"index", transfer_->snapshot.index.value()},
                {"offset", transfer_->stored}});
@@ -198,7 +198,7 @@ void SnapshotFetcher::committed(Result<storage::SnapshotInfo> info) {
 
 void SnapshotFetcher::fail_transfer(const Error& why) {
     log::warning("snapshot_not_received", to_string(why),
-                 {{"group", env_.registration.group.value()}, {"from", transfer_->host}});
+                 {{"group", env_.registration.name}, {"from", transfer_->host}});
     EntryId snapshot = transfer_->snapshot;
     end();
     env_.member.step(raft::SnapshotFailed{snapshot});

@@ -56,7 +56,7 @@ void SnapshotSender::read_next(EntryId snapshot, const OpenPtr& open) {
                 answer.bytes = std::move(piece->bytes);
             } else {
                 log::warning("snapshot_not_sent", to_string(piece.error()),
-                             {{"group", env_.registration.group.value()}});
+                             {{"group", env_.registration.name}});
                 open->source.reset();
             }
             env_.links.send(to, std::move(answer));

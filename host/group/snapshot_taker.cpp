@@ -120,7 +120,7 @@ void SnapshotTaker::saved(Result<storage::SnapshotInfo> result,
         if (!stopped_) compact(*result);
     } else if (result.error().code != Errc::cancelled) {
         log::warning("snapshot_failed", to_string(result.error()),
-                     {{"group", env_.registration.group.value()}});
+                     {{"group", env_.registration.name}});
     }
     view_ended();
     if (waiting_claim_) {
@@ -144,10 +144,9 @@ void SnapshotTaker::compact(const storage::SnapshotInfo& info) {
     env_.member.step(raft::Compacted{last, info.meta.membership, start});
     env_.applier.rebuild_from(last);
     if (releases) env_.log.release(env_.registration.group, released);
-    log::info("snapshot_taken", "a snapshot was taken",
-              {{"group", env_.registration.group.value()},
-               {"index", last.index.value()},
-               {"bytes", info.bytes}});
+    log::info(
+        "snapshot_taken", "a snapshot was taken",
+        {{"group", env_.registration.name}, {"index", last.index.value()}, {"bytes", info.bytes}});
     env_.background.run<Done>(
         [&store = env_.snapshots, group = env_.registration.group,
          keep = env_.options.snapshots_kept]() -> Result<Done> {

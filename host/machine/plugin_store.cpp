@@ -76,8 +76,14 @@ Result<void> PluginStore::recover() {
         std::error_code why;
         fs::remove(directory_ / name, why);
         if (why) return directory_error("remove", directory_ / name, why);
-        log::info("plugin_leftover_removed", "removed what an interrupted installation has left",
-                  {{"file", name}});
+        if (orphan) {
+            log::warning("plugin_missing",
+                         "a plugin's library is gone; it is not installed here any more",
+                         {{"build", recorded}});
+        } else {
+            log::info("plugin_leftover_removed",
+                      "removed what an interrupted installation has left", {{"file", name}});
+        }
     }
     for (const std::string& build : libraries) TRY_VOID(recover_build(build));
     return {};

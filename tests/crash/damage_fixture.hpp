@@ -3,8 +3,10 @@
 #include "tests/support/cluster.hpp"
 #include "tests/support/load.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -21,10 +23,9 @@ class Damage : public ::testing::Test {
  protected:
     Damage();
 
-    // Harms every file of the host's data directory once, one at a time, that `wanted` accepts, and
-    // each time holds the host to this: it starts, or says why not; it says what it found; all
-    // members come to hold the same state.
-    void harm_each(Harm harm, const std::function<bool(const std::string&)>& wanted);
+    // Harms every file of the host's data directory once, one at a time, and each time holds the host to
+    // this: it starts, says what it found, and all members come to hold the same state.
+    void harm_each(Harm harm);
     // Every acknowledged command is found.
     void check();
 
@@ -34,19 +35,20 @@ class Damage : public ::testing::Test {
         std::string path;
         std::string label;
     };
+    void write_fresh();
     std::vector<Target> targets() const;
     const Target* next_target(const std::vector<Target>& all) const;
     void harm_one(const Target& target, Harm harm);
-    std::string inflict(const std::string& path, Harm harm);
+    std::string inflict(const Target& target, Harm harm);
     void expect_said(const Target& target, Harm harm, const std::string& said) const;
 
     Cluster cluster_{
         {.settings = {"snapshot.interval_entries=0", "snapshot.retained_entries=500"}}};
     std::unique_ptr<Load> load_;
     std::mt19937_64 random_;
-    std::function<bool(const std::string&)> wanted_;
     std::set<std::string> done_;  // labels
-    int wals_said_ = 0;           // harmed files of the write-ahead log that something was said of
+    std::uint64_t fresh_ = 0;
+    std::string newest_;  // the key that was written last
     std::size_t victim_ = 1;
 };
 

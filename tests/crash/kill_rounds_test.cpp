@@ -24,7 +24,7 @@ std::vector<std::size_t> victims(Random& random, std::size_t round, std::size_t 
     return all;
 }
 
-class KillRounds : public Kill {
+class KillRounds : public Kill, public ::testing::WithParamInterface<int> {
  protected:
     // Kills, lets the others go on if they can, and starts again.
     void round(Random& random, std::size_t number) {
@@ -39,14 +39,16 @@ class KillRounds : public Kill {
 };
 
 // The fast set has 6 rounds, each host twice; the slow set 40.
-TEST_F(KillRounds, lose_nothing_that_was_acknowledged_and_apply_nothing_twice) {
+TEST_P(KillRounds, lose_nothing_that_was_acknowledged_and_apply_nothing_twice) {
     Random random(seed_of_run());
-    for (std::size_t i = 0; i < KILL_ROUNDS; ++i) {
+    for (int i = 0; i < GetParam(); ++i) {
         SCOPED_TRACE("round " + std::to_string(i));
-        round(random, i);
+        round(random, static_cast<std::size_t>(i));
     }
     check();
 }
+INSTANTIATE_TEST_SUITE_P(Rounds, KillRounds, ::testing::Values(KILL_ROUNDS),
+                         ::testing::PrintToStringParamName());
 
 }  // namespace
 }  // namespace quorate::testing

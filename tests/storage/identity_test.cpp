@@ -83,6 +83,14 @@ TEST(DirectoryLock, does_not_touch_a_directory_of_somebody_else) {
     EXPECT_EQ(files->list("").value(), std::vector<std::string>{"thesis.pdf"});
 }
 
+TEST(DirectoryLock, removed_by_hand_is_made_again_in_a_directory_of_ours) {
+    TemporaryDirectory directory;
+    auto files = PosixFiles::open(directory.path()).value();
+    make(*files);
+    ASSERT_TRUE(files->remove("lock").has_value());
+    EXPECT_TRUE(DirectoryLock::take(directory.path()).has_value());
+}
+
 TEST(DirectoryLock, says_why_a_directory_cannot_be_written) {
     TemporaryDirectory directory;
     ASSERT_EQ(::chmod(directory.path().c_str(), 0555), 0);

@@ -199,6 +199,10 @@ TEST_F(WalDamage, a_torn_last_batch_is_dropped_at_every_byte) {
                 std::ranges::any_of(logs, [](const auto& l) { return l.damage.has_value(); });
             EXPECT_EQ(found, closed && !whole) << "torn is no damage, unless it was vouched for";
             EXPECT_EQ(!host.stepped->findings().empty(), found);
+            if (found) {
+                EXPECT_THAT(host.stepped->findings(),
+                            ::testing::Contains(HasSubstr(wal_name(file))));
+            }
             if (HasFailure()) return;
         }
     }
@@ -225,6 +229,7 @@ TEST_F(WalDamage, a_missing_log_file_damages_whoever_wrote_to_it) {
                 EXPECT_LE(damaged, group_count);
             } else if (!file) {
                 EXPECT_EQ(damaged, 0u) << path;
+                EXPECT_THAT(host.stepped->findings(), ::testing::Contains(HasSubstr(path)));
             }
             check_life_goes_on(host);
             if (HasFailure()) return;
