@@ -110,6 +110,7 @@ void PeerLink::greeted(const Hello& theirs) {
               {{"peer", host_}, {"address", address_}, {"software", theirs.software}});
     owner_.link_up(*this);
     owner_.heard_of(theirs.hosts);
+    flush_later();
 }
 
 void PeerLink::ping() {
@@ -157,6 +158,14 @@ void PeerLink::set_address(std::string address) {
     dial();
 }
 
+void PeerLink::hurry() {
+    bool pausing = timer_ != 0 && connection_ == nullptr;
+    if (!pausing) return;
+    loop_.cancel(timer_);
+    backoff_ = options_.backoff_min;
+    dial();
+}
+
 void PeerLink::suspend() {
     if (suspended_) return;
     suspended_ = true;
@@ -193,7 +202,8 @@ void PeerLink::send(group::PeerMessage message) {
         ++dropped_;
         return;
     }
-    if (!up_ || outbox_bytes_ + bytes > options_.max_queued_bytes) {
+    bool may_wait = up_ || std::holds_alternative<group::Response>(message);
+    if (!may_wait || suspended_ || outbox_bytes_ + bytes > options_.max_queued_bytes) {
         ++dropped_;
         return;
     }

@@ -30,7 +30,8 @@ class LinkOwner {
 // The connection that this host dials to one other: tries again with growing, jittered pauses, greets,
 // and from then on sends batches. Thread: the loop's.
 //
-// Invariant: up_ only between an accepted welcome and the connection's end; only then are messages queued.
+// Invariant: up_ only between an accepted welcome and the connection's end; only then are messages queued,
+// but for answers: who asked is connected to this host and waits for them.
 class PeerLink final : private loop::Connection::Handler {
  public:
     // `host` empty: a seed, whose name is learnt when it answers.
@@ -50,6 +51,8 @@ class PeerLink final : private loop::Connection::Handler {
     std::uint64_t incarnation() const { return incarnation_; }  // of the other side; 0 unless up
     std::uint64_t dropped() const { return dropped_; }
 
+    // The other side is alive: a pause before dialling it again is over.
+    void hurry();
     // Closes and does not dial until resume(), which dials at once.
     void suspend();
     void resume();

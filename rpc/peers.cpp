@@ -29,12 +29,14 @@ class Peers::Impl final : public LinkOwner, public InboundOwner {
     void start(group::PeerReceiver& receiver, std::string client_address);
     void send(const HostName& to, group::PeerMessage message);
     void meet(const std::vector<KnownHost>& hosts);
+    void hurry(const HostName& host);
     void partition(const std::vector<HostName>& from);
     std::uint64_t dropped() const;
 
     const std::string& address() const { return self_.peer_address; }
     std::vector<KnownHost> hosts() const { return *published_.load(); }
     std::function<void(const std::vector<KnownHost>&)> on_new_hosts;
+    std::function<void(const HostName&)> on_dialled;
 
  private:
     // ---- links
@@ -317,7 +319,14 @@ Result<Hello> Peers::Impl::accept_hello(PeerInbound& inbound, const Hello& their
     // closes the one it does not need. Closing one here could close the one it keeps.
     learn_directly(theirs);
     meet(theirs.hosts);
+    hurry(theirs.self.name);
+    if (on_dialled) on_dialled(theirs.self.name);
     return hello();
+}
+
+void Peers::Impl::hurry(const HostName& host) {
+    auto link = links_.find(host);
+    if (link != links_.end()) link->second->hurry();
 }
 
 void Peers::Impl::received(const HostName& from, std::vector<group::PeerMessage> messages) {
@@ -376,6 +385,12 @@ void Peers::meet(const std::vector<KnownHost>& hosts) {
 }
 void Peers::on_new_hosts(std::function<void(const std::vector<KnownHost>&)> action) {
     impl_->on_new_hosts = std::move(action);
+}
+void Peers::hurry(const HostName& host) {
+    impl_->hurry(host);
+}
+void Peers::on_dialled(std::function<void(const HostName&)> action) {
+    impl_->on_dialled = std::move(action);
 }
 void Peers::partition(const std::vector<HostName>& from) {
     impl_->partition(from);

@@ -67,6 +67,10 @@ class Peers final : public group::Transport, public group::HostDirectory {
     void meet(const std::vector<group::KnownHost>& hosts);
     // Called after each change of what hosts() answers but for `connected`.
     void on_new_hosts(std::function<void(const std::vector<group::KnownHost>&)> action);
+    // Called when another host has dialled this one and is welcome: it is alive, whatever came before.
+    void on_dialled(std::function<void(const group::HostName&)> action);
+    // Dials a host at once if it is between two attempts.
+    void hurry(const group::HostName& host);
 
     // For tests and `quorate dev`: no traffic from or to these hosts, and to all others again.
     // Connections to them are closed, and neither dialled nor taken.

@@ -186,7 +186,7 @@ Result<void> HostProcess::Impl::open() {
     return {};
 }
 
-// Each shard's connections are its own thread's; hosts met by one are told to the others.
+// Each shard's connections are its own thread's; what the first hears of hosts is told to the others.
 void HostProcess::Impl::serve() {
     std::string client_address =
         config_.advertise_client.empty() ? gateway_->address() : config_.advertise_client;
@@ -202,6 +202,12 @@ void HostProcess::Impl::serve() {
         for (std::size_t i = 1; i < shards_.size(); ++i) {
             ShardThread& shard = *shards_[i];
             shard.loop.post([&shard, hosts] { shard.peers->meet(hosts); });
+        }
+    });
+    first.peers->on_dialled([this](const group::HostName& host) {
+        for (std::size_t i = 1; i < shards_.size(); ++i) {
+            ShardThread& shard = *shards_[i];
+            shard.loop.post([&shard, host] { shard.peers->hurry(host); });
         }
     });
     first.peers->start(host_->receiver(0), client_address);

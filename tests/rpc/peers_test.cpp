@@ -20,8 +20,8 @@ using rpc::PeersOptions;
 class Inbox final : public group::PeerReceiver {
  public:
     void receive(const group::HostName& from, group::PeerMessage message) override {
-        const auto& request = std::get<group::Request>(message);
-        messages.emplace_back(from, request.id);
+        const auto* response = std::get_if<group::Response>(&message);
+        messages.emplace_back(from, response ? response->id : std::get<group::Request>(message).id);
         last = std::move(message);
     }
     void connected(const group::HostName& host) override {
@@ -148,6 +148,26 @@ TEST_F(PeersTest, a_host_that_restarts_is_connected_again) {
     a->peers->send("b", ping(2));
     ASSERT_TRUE(eventually([&] { return b->inbox.messages.size() == 1; }));
     EXPECT_EQ(a->inbox.downs, 1);
+}
+
+// The host that asks is back and connected before the other has dialled it again: the pause of that one
+// must end with the hello, and an answer that comes earlier must wait for the connection.
+TEST_F(PeersTest, a_host_that_restarts_is_answered_at_once) {
+    PeersOptions patient = options("a");
+    patient.backoff_min = patient.backoff_max = 1h;
+    auto a = start(patient);
+    PeersOptions first = options("b", {a->peers->address()});
+    auto b = start(first);
+    ASSERT_TRUE(eventually([&] { return joined(*a, "b") && joined(*b, "a"); }));
+    std::string address = b->peers->address();
+    b.reset();
+    ASSERT_TRUE(eventually([&] { return !joined(*a, "b"); }));
+    a->peers->send("b", group::Response{.id = 7, .body = group::Done{}});
+    PeersOptions again = options("b", {a->peers->address()});
+    again.listen = address;
+    b = start(again);
+    ASSERT_TRUE(eventually([&] { return joined(*a, "b") && b->inbox.messages.size() == 1; }));
+    EXPECT_EQ(b->inbox.messages[0], (std::pair<std::string, std::uint64_t>("a", 7)));
 }
 
 TEST_F(PeersTest, a_host_that_moves_to_another_port_is_followed) {
