@@ -32,6 +32,7 @@ class Opening {
     Result<void> settle_rows(GroupId id, const Replay::Group& group);
     Result<void> settle_slots();
     Result<void> go_on();
+    Result<void> write_tail_again();
     Result<void> clear_after_end();
     Result<void> clear(std::uint64_t file, std::uint64_t from);
     Result<void> recover_groups();
@@ -307,6 +308,7 @@ Result<void> Opening::go_on() {
     log_.file = std::max(found_.end_file, log_.settled_state.mark.file + 1);
     log_.offset = log_.file == found_.end_file ? found_.end_offset : 0;
     TRY_VOID(clear_after_end());
+    TRY_VOID(write_tail_again());
     for (std::uint64_t file : sealed_) {
         if (file < log_.file) log_.full.push_back(file);
     }
@@ -317,6 +319,21 @@ Result<void> Opening::go_on() {
         TRY_VOID(write_settled_copy(files_, paths_.copy(), state.mark, state.images));
     }
     return {};
+}
+
+// A process that died between a write and its sync left that batch to the operating system, and
+// one that died of a failed sync left it to nobody: what is read back need not be on the disk, and a
+// sync alone would not bring it there. It is believed from now on, so it is written once more. So are
+// the names of the files, which may be as new.
+Result<void> Opening::write_tail_again() {
+    TRY_VOID(files_.sync_directory(paths_.directory));
+    const Replay::Found::Tail& tail = found_.tail;
+    if (tail.file <= log_.settled_state.mark.file) return {};
+    TRY(std::string content, read_whole(files_, paths_.wal(tail.file)));
+    TRY(auto handle, files_.open(paths_.wal(tail.file), Files::Mode::read_write));
+    ByteView part = as_bytes(content).subspan(tail.begin, tail.end - tail.begin);
+    TRY_VOID(handle->write_at(tail.begin, {&part, 1}));
+    return handle->sync();
 }
 
 // Records that do not count must not be met again, behind those to be written now.

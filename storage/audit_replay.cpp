@@ -149,6 +149,11 @@ void Replay::apply(const Kept& kept) {
     found_.end_file = kept.file;
     found_.end_offset = kept.record.end;
     const RecordHeader& header = *kept.record.header;
+    if (header.kind != RecordKind::open) {
+        if (found_.tail.file != kept.file || found_.tail.batch != header.batch)
+            found_.tail = {.file = kept.file, .batch = header.batch, .begin = kept.record.offset};
+        found_.tail.end = kept.record.end;
+    }
     if (!header.group) return;
     if (header.kind == RecordKind::erase) {
         erased_.insert(header.group);

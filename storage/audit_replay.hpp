@@ -63,6 +63,14 @@ class Replay {
         std::uint64_t end_file = 0;
         std::uint64_t end_offset = 0;
         bool torn = false;  // records of an unfinished batch were dropped
+        // The last batch that counts: all that may be read back without being on the disk.
+        struct Tail {
+            std::uint64_t file = 0;  // 0: there is none
+            std::uint64_t batch = 0;
+            std::uint64_t begin = 0;
+            std::uint64_t end = 0;
+        };
+        Tail tail;
     };
     Found finish();
 
