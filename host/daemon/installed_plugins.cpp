@@ -1,6 +1,6 @@
 #include "host/daemon/installed_plugins.hpp"
 
-#include "host/base/log.hpp"
+#include "host/machine/plugin_probe.hpp"
 
 namespace quorate::daemon {
 namespace {
@@ -24,10 +24,15 @@ group::PluginSummary summary(const machine::PluginRecord& record) {
 
 }  // namespace
 
+machine::HostProgram host_program(std::string version) {
+    return {.name = "quorated", .version = std::move(version)};
+}
+
 InstalledPlugins::InstalledPlugins(std::unique_ptr<machine::PluginStore> store, std::string version)
     : store_(std::move(store)),
       table_(std::make_unique<machine::PluginTable>(
-          *store_, machine::HostProgram{.name = "quorated", .version = std::move(version)})) {}
+          *store_, host_program(std::move(version)),
+          [](ByteView file) { return machine::probe_plugin(file, {}); })) {}
 
 Result<std::unique_ptr<InstalledPlugins>> InstalledPlugins::open(
     const std::filesystem::path& directory, std::string version) {
@@ -35,22 +40,12 @@ Result<std::unique_ptr<InstalledPlugins>> InstalledPlugins::open(
     std::unique_ptr<InstalledPlugins> plugins(
         new InstalledPlugins(std::move(store), std::move(version)));
     plugins->table_->load_all();
-    for (const machine::PluginRecord& record : plugins->table_->loaded()) {
-        log::info("plugin_loaded", "a plugin is at hand",
-                  {{"plugin", record.manifest.id},
-                   {"version", record.manifest.version},
-                   {"build", record.build}});
-    }
     return plugins;
 }
 
 Result<group::PluginSummary> InstalledPlugins::install(Bytes image) {
     auto record = disk_.with([&](Disk&) { return table_->install(image.view()); });
     if (!record.has_value()) return record.error();
-    log::info("plugin_installed", "a plugin was installed",
-              {{"plugin", record->manifest.id},
-               {"version", record->manifest.version},
-               {"build", record->build}});
     return summary(*record);
 }
 

@@ -9,12 +9,16 @@
 
 namespace quorate::daemon {
 
+// What this program says of itself to plugins.
+machine::HostProgram host_program(std::string version);
+
 // The plugins of this host's data directory: the store on disk and the table of what is loaded, as
 // the host's operations need them. Thread: as PluginRegistry says, and install() and image() may
 // meet: the store is used by one at a time.
 class InstalledPlugins final : public group::PluginRegistry {
  public:
-    // Opens the store and loads all that is installed; what does not load is said in the log.
+    // Opens the store and loads all that is installed; what does not load is said in the log. What is
+    // installed later is probed by this very program (machine::run_probe()).
     static Result<std::unique_ptr<InstalledPlugins>> open(const std::filesystem::path& directory,
                                                           std::string version);
 

@@ -1,6 +1,8 @@
 #include "host/base/log.hpp"
 #include "host/daemon/host_process.hpp"
+#include "host/daemon/installed_plugins.hpp"
 #include "host/daemon/logging.hpp"
+#include "host/machine/plugin_probe.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -19,6 +21,7 @@ struct Options {
     bool check_config = false;
     bool keys = false;
     bool version = false;
+    std::string probe;
 };
 
 std::map<std::string, std::string> environment() {
@@ -53,6 +56,7 @@ int run(const Options& options) {
         return 0;
     }
     if (options.keys) return print_keys();
+    if (!options.probe.empty()) machine::run_probe(options.probe, host_program(version));
     auto loaded = load_config(options.sources);
     if (!loaded.has_value()) return refuse(loaded.error(), 2);
     for (const std::string& warning : loaded->warnings)
@@ -85,6 +89,7 @@ int main(int argc, char** argv) {
                  "say what is wrong with the configuration, and end");
     app.add_flag("--keys", options.keys, "print every key with its default and meaning");
     app.add_flag("--version", options.version, "print the version");
+    app.add_option("--probe-plugin", options.probe, "load a plugin and end")->group("");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {

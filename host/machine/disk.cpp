@@ -10,21 +10,6 @@
 namespace quorate::machine::disk {
 namespace {
 
-class Descriptor {
- public:
-    explicit Descriptor(int number) : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    int number() const { return number_; }
-    bool is_open() const { return number_ >= 0; }
-
- private:
-    int number_;
-};
-
 // EINTR is no failure: the call is made again.
 template <class Call>
 auto uninterrupted(Call call) {
@@ -60,6 +45,10 @@ Result<void> write_new(const std::filesystem::path& path, ByteView bytes, mode_t
 }
 
 }  // namespace
+
+Descriptor::~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+}
 
 Error system_error(Errc code, std::string_view action, const std::filesystem::path& path,
                    int number) {

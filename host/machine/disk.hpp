@@ -7,9 +7,24 @@
 #include <filesystem>
 #include <string>
 #include <sys/types.h>
+#include <utility>
 
 // The few file operations of the plugin store. Errors name the path and the system's reason.
 namespace quorate::machine::disk {
+
+// An open file of the system's, closed with it; below 0: none.
+class Descriptor {
+ public:
+    explicit Descriptor(int number) : number_(number) {}
+    Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    Descriptor& operator=(Descriptor&&) = delete;
+    ~Descriptor();
+    int number() const { return number_; }
+    bool is_open() const { return number_ >= 0; }
+
+ private:
+    int number_;
+};
 
 // All of a regular file. Errc::plugin_unreadable: absent, not a regular file, not permitted, or
 // larger than `max_bytes`.

@@ -3,6 +3,8 @@
 #include "host/machine/loaded_plugins.hpp"
 #include "host/machine/plugin_store.hpp"
 
+#include <functional>
+
 namespace quorate::machine {
 
 // The plugins of one host, from its store into its memory (Boost.DLL, RTLD_NOW | RTLD_LOCAL): one
@@ -10,18 +12,21 @@ namespace quorate::machine {
 //
 // A plugin's static constructors and entry run in this process: an exception there is contained, a
 // crash or exit() is not. Everything that can be checked without running its code is checked
-// before.
+// before; a probe (plugin_probe.hpp) runs that code in another process before it is kept.
 //
 // Thread: install(), load() and load_all() belong to the thread that owns the store, one call at a
 // time; what LoadedPlugins offers may be called from any thread meanwhile.
 class PluginTable : public LoadedPlugins {
  public:
-    // `store` outlives the table.
-    PluginTable(PluginStore& store, HostProgram program)
-        : store_(store), program_(std::move(program)) {}
+    // What is wrong with running a plugin's code, found where it does no harm.
+    using Probe = std::function<Result<void>(ByteView file)>;
 
-    // Installs and loads. What cannot be loaded is not kept in the store. Idempotent.
-    // Errors: those of PluginStore::install() and load().
+    // `store` outlives the table. Without a probe plugins are taken at their word.
+    PluginTable(PluginStore& store, HostProgram program, Probe probe = {})
+        : store_(store), program_(std::move(program)), probe_(std::move(probe)) {}
+
+    // Probes, installs and loads. What cannot be loaded is not kept in the store. Idempotent.
+    // Errors: those of the probe, PluginStore::install() and load().
     Result<PluginRecord> install(ByteView file);
 
     // Loads an installed build; does nothing if it is loaded. Errors begin with the plugin's name.
@@ -40,6 +45,7 @@ class PluginTable : public LoadedPlugins {
 
     PluginStore& store_;
     HostProgram program_;
+    Probe probe_;
 };
 
 }  // namespace quorate::machine
