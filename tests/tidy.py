@@ -37,6 +37,9 @@ ONLY_IN = {
     "CLI/": ["host/daemon", "rpc/cli", "tests", "samples"],
     "spdlog/": ["host/daemon"],
 }
+# Documents that show a whole source, as it is built and tested.
+SHOWN = {"README.md": "samples/counter/counter.cpp",
+         "docs/guides/write-a-plugin.md": "samples/counter/counter.cpp"}
 MAX_FILE, MAX_HEADER_LINE = 800, 110
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]')
 
@@ -87,8 +90,15 @@ def check(name, report):
             report(name, number, "mutexes live in host/base/mailbox.hpp only (docs/decisions)")
 
 
+def check_shown(document, source, report):
+    if (ROOT / source).read_text(encoding="utf-8") not in (ROOT / document).read_text(encoding="utf-8"):
+        report(document, 1, f"shows {source}, but not as it is")
+
+
 def main():
     breaches = []
+    for document, source in SHOWN.items():
+        check_shown(document, source, lambda *breach: breaches.append(breach))
     for name in sources():
         check(name, lambda *breach: breaches.append(breach))
     for name, number, text in breaches:
