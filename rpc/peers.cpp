@@ -16,6 +16,16 @@ namespace quorate::rpc {
 using group::HostName;
 using group::KnownHost;
 
+namespace {
+
+// "quorate 0.1.0" -> "0.1.0"
+std::string release_of(const std::string& software) {
+    std::size_t space = software.rfind(' ');
+    return space == std::string::npos ? software : software.substr(space + 1);
+}
+
+}  // namespace
+
 class Peers::Impl final : public LinkOwner, public InboundOwner {
  public:
     Impl(loop::EventLoop& loop, PeersOptions options)
@@ -145,7 +155,8 @@ bool Peers::Impl::add_known(const KnownHost& host) {
 }
 
 void Peers::Impl::learn_directly(const Hello& theirs) {
-    const KnownHost& now = theirs.self;
+    KnownHost now = theirs.self;
+    now.version = release_of(theirs.software);
     auto found = known_.find(now.name);
     if (found == known_.end()) {
         if (add_known(now)) hosts_changed();
@@ -153,7 +164,9 @@ void Peers::Impl::learn_directly(const Hello& theirs) {
     }
     KnownHost& known = found->second;
     bool moved = !now.peer_address.empty() && known.peer_address != now.peer_address;
-    if (!moved && known.client_address == now.client_address) return;
+    bool same = known.client_address == now.client_address && known.version == now.version;
+    if (!moved && same) return;
+    known.version = now.version;
     if (moved) known.peer_address = now.peer_address;
     known.client_address = now.client_address;
     if (moved) links_.at(now.name)->set_address(now.peer_address);

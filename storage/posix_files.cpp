@@ -215,6 +215,8 @@ Result<std::unique_ptr<PosixFiles>> PosixFiles::open(std::string root) {
     while (root.size() > 1 && root.back() == '/') root.pop_back();
     std::vector<std::string> made;
     TRY_VOID(make_directories(root, made));
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(root, ignored)) return posix_error("use", root, ENOTDIR);
     for (const std::string& path : made) {
         std::filesystem::path parent = std::filesystem::path(path).parent_path();
         TRY_VOID(sync_directory_at(parent.empty() ? "." : parent.string()));

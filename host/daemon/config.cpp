@@ -1,12 +1,17 @@
 #include "host/daemon/config.hpp"
 
+#include "host/base/did_you_mean.hpp"
+
 #include <fmt/format.h>
 #define TOML_EXCEPTIONS 1
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
-#include <numeric>
+#include <fstream>
+#include <iterator>
+#include <system_error>
 
 namespace quorate::daemon {
 namespace {
@@ -16,27 +21,24 @@ const ConfigKey* find_key(std::string_view name) {
     return found == config_keys().end() ? nullptr : &*found;
 }
 
-// Edits needed to turn one into the other (Levenshtein): for "did you mean".
-std::size_t distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), 0u);
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = std::exchange(row[0], i + 1);
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            std::size_t changed = diagonal + (a[i] == b[j] ? 0 : 1);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({changed, diagonal + 1, row[j] + 1});
-        }
+// Among keys and sections; and a key that was written outside of its section is found in it.
+std::string nearest_key(std::string_view name) {
+    std::vector<std::string_view> names;
+    for (const ConfigKey& key : config_keys()) {
+        names.push_back(key.name);
+        names.push_back(key.name.substr(0, key.name.find('.')));
     }
-    return row.back();
+    if (auto meant = did_you_mean(name, names); !meant.empty()) return std::string(meant);
+    for (const ConfigKey& key : config_keys()) {
+        if (key.name.substr(key.name.find('.') + 1) == name) return std::string(key.name);
+    }
+    return {};
 }
 
 Error unknown_key(std::string_view where, std::string_view name) {
-    auto nearest = std::ranges::min_element(
-        config_keys(), {}, [name](const ConfigKey& key) { return distance(key.name, name); });
     std::string text = fmt::format("{}: there is no key '{}'", where, name);
-    if (distance(nearest->name, name) <= 4)
-        text += fmt::format("; did you mean '{}'?", nearest->name);
+    if (std::string meant = nearest_key(name); !meant.empty())
+        text += fmt::format("; did you mean '{}'?", meant);
     return fail(Errc::config_invalid, text, "`quorated --keys` lists every key");
 }
 
@@ -93,14 +95,25 @@ Result<void> apply_table(Config& config, const std::string& file, const std::str
     return {};
 }
 
-Result<void> apply_file(Config& config, const std::string& file) {
-    std::error_code error;
-    if (!std::filesystem::is_regular_file(file, error)) {
-        return fail(Errc::config_unreadable,
-                    fmt::format("{} is not a file that can be read", file));
+Result<std::string> read_file(const std::string& file) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(file, ignored)) {
+        return fail(Errc::config_unreadable, fmt::format("{} is a directory", file));
     }
+    std::ifstream in(file, std::ios::binary);
+    int why = in ? 0 : errno;
+    std::string text(std::istreambuf_iterator<char>(in), {});
+    if (why != 0 || in.bad()) {
+        return fail(Errc::config_unreadable,
+                    fmt::format("cannot read {}: {}", file, std::generic_category().message(why)));
+    }
+    return text;
+}
+
+Result<void> apply_file(Config& config, const std::string& file) {
+    TRY(std::string text, read_file(file));
     try {
-        return apply_table(config, file, "", toml::parse_file(file));
+        return apply_table(config, file, "", toml::parse(std::string_view(text), file));
     } catch (const toml::parse_error& e) {
         return fail(Errc::config_invalid,
                     fmt::format("{}: {}", place(file, e.source()), e.description()));
@@ -165,8 +178,13 @@ bool everybody_may_read(const std::string& file) {
 }
 
 // What no single key can tell.
+Error not_set(std::string_view key) {
+    return fail(Errc::config_invalid, fmt::format("{} is not set", key),
+                fmt::format("set it in the file that --config names, or by --set {}=VALUE", key));
+}
+
 Result<void> check_whole(const Config& config) {
-    if (config.host_name.empty()) return fail(Errc::config_invalid, "host.name is not set");
+    if (config.host_name.empty()) return not_set("host.name");
     if (!valid_name(config.host_name)) {
         return fail(Errc::config_invalid,
                     fmt::format("host.name '{}' is not a name", config.host_name),
@@ -177,7 +195,7 @@ Result<void> check_whole(const Config& config) {
                     fmt::format("cluster.name '{}' is not a name", config.cluster_name),
                     std::string(error_info(Errc::name_invalid).hint));
     }
-    if (config.data_dir.empty()) return fail(Errc::config_invalid, "host.data_dir is not set");
+    if (config.data_dir.empty()) return not_set("host.data_dir");
     if (config.election_timeout < 2 * config.heartbeat_interval) {
         return fail(Errc::config_invalid,
                     "raft.election_timeout is below twice raft.heartbeat_interval: every lost "

@@ -90,12 +90,22 @@ struct DataDirectory {
     storage::ClaimedDirectory claimed;
 
     static Result<DataDirectory> open(const Config& config) {
-        TRY(auto files, storage::PosixFiles::open(config.data_dir));
-        TRY(auto lock, storage::DirectoryLock::take(config.data_dir));
-        auto claimed = storage::claim_directory(*files, config.cluster_name, config.host_name,
+        auto files = storage::PosixFiles::open(config.data_dir);
+        if (!files.has_value()) return unusable(files.error());
+        auto lock = storage::DirectoryLock::take(config.data_dir);
+        if (!lock.has_value()) return unusable(lock.error());
+        auto claimed = storage::claim_directory(**files, config.cluster_name, config.host_name,
                                                 storage::random_incarnation());
         if (!claimed.has_value()) return within(config.data_dir, claimed.error());
-        return DataDirectory{std::move(files), std::move(lock), std::move(*claimed)};
+        return DataDirectory{std::move(*files), std::move(*lock), std::move(*claimed)};
+    }
+
+ private:
+    static Error unusable(Error error) {
+        if (error.code == Errc::io || error.code == Errc::not_found) {
+            error.hint = "host.data_dir must be a directory that this host can make and write to";
+        }
+        return error;
     }
 };
 

@@ -46,7 +46,8 @@ int print_keys() {
 }
 
 int refuse(const Error& error, int code) {
-    fmt::print(stderr, "error {}\n  fix: {}\n", to_string(error), error.advice());
+    fmt::print(stderr, "error {}\n  fix: {}\n  more: quorate explain QR-{}\n", to_string(error),
+               error.advice(), static_cast<unsigned>(error.code));
     return code;
 }
 
@@ -93,7 +94,9 @@ int main(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? 0 : 2;
+        if (e.get_exit_code() == 0) return app.exit(e);  // --help
+        return daemon::refuse(
+            fail(Errc::request_invalid, e.what(), "`quorated --help` lists its arguments"), 2);
     }
     try {
         return daemon::run(options);

@@ -46,16 +46,27 @@ Result<Bytes> read_plugin(const std::string& path) {
     return Bytes::take(std::move(bytes));
 }
 
-// Until the host that we talk to reaches all the others.
-Result<void> wait_until_met(client::Client& client, std::size_t hosts) {
+// Until a host reaches as many as there are.
+Result<void> wait_until_met(const DevHost& host, std::size_t hosts) {
+    TRY(auto client, connect({host.client_address}));
     auto end = std::chrono::steady_clock::now() + start_timeout;
     while (std::chrono::steady_clock::now() < end) {
-        TRY(auto known, client.admin().list_hosts(5s).get());
+        TRY(auto known, client->admin().list_hosts(5s).get());
         auto reachable = std::ranges::count(known, true, &client::HostSummary::reachable);
         if (static_cast<std::size_t>(reachable) == hosts) return {};
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    return fail(Errc::unreachable, "the hosts are up, but do not reach each other");
+    return fail(Errc::unreachable, host.name + " is up, but does not reach the others");
+}
+
+// A plugin, a group or a member goes only to a host that whoever gives it has met.
+Result<void> wait_until_all_met(DevCluster& cluster) {
+    auto runs = [](const DevHost& host) { return DevCluster::running(host); };
+    auto running = static_cast<std::size_t>(std::ranges::count_if(cluster.hosts(), runs));
+    for (const DevHost& host : cluster.hosts()) {
+        if (runs(host)) TRY_VOID(wait_until_met(host, running));
+    }
+    return {};
 }
 
 // The sample group: kv, named demo, on every host.
@@ -63,7 +74,7 @@ Result<void> create_demo(DevCluster& cluster) {
     TRY(std::string file, beside({"../plugins/kv.so", "../lib/quorate/plugins/kv.so"}));
     TRY(Bytes image, read_plugin(file));
     TRY(auto client, connect(cluster.endpoints()));
-    TRY_VOID(wait_until_met(*client, cluster.hosts().size()));
+    TRY_VOID(wait_until_all_met(cluster));
     TRY_VOID(client->admin().install_plugin(image, 20s).get());
     std::vector<std::string> names;
     for (const DevHost& host : cluster.hosts()) names.push_back(host.name);
@@ -126,7 +137,6 @@ Result<int> up(Invocation& call) {
         text += "Try:  quorate submit demo put hello world     quorate query demo get hello\n";
     }
     text += "      quorate dev kill 1     quorate member list demo     quorate dev down\n";
-    call.out().cluster("dev");
     call.out().answer("dev.up", hosts_json(cluster), text);
     return 0;
 }
@@ -178,6 +188,7 @@ Result<int> add(Invocation& call) {
     TRY(DevCluster cluster, DevCluster::load());
     TRY(DevHost * host, cluster.add_host());
     TRY_VOID(cluster.start({host}, start_timeout));
+    TRY_VOID(wait_until_all_met(cluster));
     return report(call, "add", *host, "is up: quorate member add demo " + host->name);
 }
 
@@ -222,7 +233,7 @@ Result<int> heal(Invocation& call) {
 
 std::vector<Verb> dev_verbs() {
     Parameter host{.name = "host", .help = "number or name: 1 or h1"};
-    return {
+    std::vector<Verb> verbs{
         {"dev",
          "up",
          "start hosts on loopback, with a kv group `demo`",
@@ -247,6 +258,13 @@ std::vector<Verb> dev_verbs() {
          partition},
         {"dev", "heal", "end the partition", {}, {}, heal},
     };
+    for (Verb& verb : verbs) {
+        verb.run = [run = verb.run](Invocation& call) {
+            call.out().cluster("dev");
+            return run(call);
+        };
+    }
+    return verbs;
 }
 
 }  // namespace quorate::cli

@@ -109,7 +109,7 @@ json::value to_json(const client::HostSummary& host) {
                         {"clientAddress", host.client_address},
                         {"peerAddress", host.peer_address},
                         {"reachable", host.reachable},
-                        {"roundTripUs", number(host.round_trip_us)},
+                        {"roundTripMs", static_cast<double>(host.round_trip_us) / 1000},
                         {"groups", number(host.groups)},
                         {"leaders", number(host.leaders)},
                         {"version", host.version}};

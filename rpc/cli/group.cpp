@@ -143,7 +143,8 @@ std::vector<Verb> group_verbs() {
          {{"plugin", "plugin id, id@version or the first characters of a build", Kind::required},
           {"machine", "machine type, if the plugin has several", Kind::optional},
           {"hosts", "hosts, separated by commas (default: every reachable host)", Kind::rest}},
-         create},
+         create,
+         true},
         {"group", "list", "every group, as its members see it", {}, {}, list},
         {"group", "show", "one group", {group}, {}, show},
         {"group",
@@ -151,7 +152,8 @@ std::vector<Verb> group_verbs() {
          "end a group on all its members; its data is gone",
          {group},
          {{"yes", "yes, destroy it", Kind::flag}},
-         remove},
+         remove,
+         true},
     };
 }
 

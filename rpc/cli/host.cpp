@@ -26,16 +26,16 @@ Result<int> ping(Invocation& call) {
     TRY(client::Client * client, call.client());
     if (call.value("host").empty()) {
         TRY(auto server, client->admin().server(call.timeout()).get());
-        call.out().cluster(server.cluster);
         call.out().answer("host.ping",
                           boost::json::object{{"host", server.host}, {"endpoint", server.endpoint}},
                           fmt::format("{} at {} answers", server.host, server.endpoint));
         return 0;
     }
     TRY(std::uint64_t us, client->admin().ping_host(call.value("host"), call.timeout()).get());
-    call.out().answer(
-        "host.ping", boost::json::object{{"host", call.value("host")}, {"roundTripUs", number(us)}},
-        fmt::format("{} answers in {} us", call.value("host"), us));
+    call.out().answer("host.ping",
+                      boost::json::object{{"host", call.value("host")},
+                                          {"roundTripMs", static_cast<double>(us) / 1000}},
+                      fmt::format("{} answers in {} us", call.value("host"), us));
     return 0;
 }
 

@@ -55,4 +55,10 @@ Result<client::Client*> Invocation::client() {
     return client_.get();
 }
 
+std::string Invocation::cluster() {
+    if (!client_) return {};
+    auto server = client_->admin().server(settings_.timeout).get();
+    return server.has_value() ? server->cluster : std::string();
+}
+
 }  // namespace quorate::cli

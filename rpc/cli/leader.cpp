@@ -9,13 +9,13 @@ namespace {
 
 using Kind = Parameter::Kind;
 
-Result<int> show(Invocation& call) {
+Result<int> report_leader(Invocation& call, std::string_view name) {
     TRY(client::Client * client, call.client());
     TRY(auto answers,
         client->admin().group_members(call.value("group"), false, call.timeout()).get());
     for (const client::MemberAnswer& answer : answers) {
         if (!answer.status || answer.status->role != "leader") continue;
-        call.out().answer("leader.show",
+        call.out().answer(name,
                           boost::json::object{{"group", call.value("group")},
                                               {"leader", answer.host},
                                               {"term", number(answer.status->term.value())}},
@@ -33,12 +33,20 @@ Result<int> show(Invocation& call) {
     return fail(Errc::no_leader, fmt::format("no member of {} leads{}", call.value("group"), seen));
 }
 
+Result<int> show(Invocation& call) {
+    return report_leader(call, "leader.show");
+}
+
 Result<int> transfer(Invocation& call) {
     TRY(client::Client * client, call.client());
-    TRY_VOID(client->admin()
-                 .transfer_leadership(call.value("group"), call.value("to"), call.timeout())
-                 .get());
-    return show(call);
+    auto done = client->admin()
+                    .transfer_leadership(call.value("group"), call.value("to"), call.timeout())
+                    .get();
+    if (!done.has_value()) {
+        if (done.error().code != Errc::already_leader) return done.error();
+        call.out().warn(call.value("to") + " leads already; nothing was done");
+    }
+    return report_leader(call, "leader.transfer");
 }
 
 }  // namespace
@@ -52,7 +60,8 @@ std::vector<Verb> leader_verbs() {
          "hand leadership over and wait until it is taken",
          {group},
          {{"to", "host to lead (default: the most up-to-date voter)", Kind::optional}},
-         transfer},
+         transfer,
+         true},
     };
 }
 

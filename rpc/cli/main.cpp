@@ -1,3 +1,4 @@
+#include "rpc/cli/usage.hpp"
 #include "rpc/cli/verb.hpp"
 
 #include <CLI/CLI.hpp>
@@ -98,15 +99,17 @@ class Tree {
         try {
             app_.parse(argc, argv);
         } catch (const CLI::ParseError& e) {
-            int code = app_.exit(e);
-            return code == 0 ? 0 : 2;  // CLI11 has codes of its own above 100
+            if (e.get_exit_code() == 0) return app_.exit(e);  // --help
+            print_error(asks_for_json(argc, argv) ? Format::json : Format::table,
+                        usage_error(app_, e));
+            return 2;
         }
         Format format = format_ == "json" ? Format::json : Format::table;
         auto timeout = parse_timeout(timeout_);
         auto end = timeout.has_value() ? run_chosen({endpoints_, token_, *timeout, format, argv[0]})
                                        : Result<int>(timeout.error());
         if (end.has_value()) return *end;
-        print_error(format, end.error());
+        print_error(format, end.error(), effect_of(end.error().code));
         return exit_code(end.error().code);
     }
 
@@ -142,6 +145,13 @@ class Tree {
         }
         Invocation call(std::move(settings), parsed.values);
         return verb.run(call);
+    }
+
+    // A change that was asked for and not answered may come about all the same.
+    Effect effect_of(Errc code) const {
+        bool unanswered = code == Errc::deadline_exceeded || code == Errc::leadership_lost ||
+                          code == Errc::protocol;
+        return verbs_[chosen_].changes && unanswered ? Effect::unknown : Effect::none;
     }
 
     CLI::App app_;

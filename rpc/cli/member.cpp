@@ -136,13 +136,15 @@ std::vector<Verb> member_verbs() {
          {group, host},
          {{"vote", "voter, promotable (a voter once it has caught up) or non_voter", Kind::optional,
            "promotable"}},
-         add},
+         add,
+         true},
         {"member",
          "remove",
          "shrink a group; the member's data is erased",
          {group, host},
          {},
-         remove},
+         remove,
+         true},
     };
 }
 

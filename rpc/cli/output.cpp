@@ -16,6 +16,21 @@ std::size_t width(std::string_view text) {
         text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
+// What to do, for somebody at this program.
+std::string_view advice(const Error& error) {
+    if (error.advice() != error_info(error.code).hint) return error.hint;
+    if (error.code == Errc::deadline_exceeded) {
+        return "allow more time with --timeout, or see who answers: `quorate host list`, `quorate "
+               "leader show GROUP`";
+    }
+    if (error.code == Errc::unreachable) {
+        return "is a host up there? --endpoint or $QUORATE_ENDPOINTS say where to ask; `quorate "
+               "dev "
+               "up` starts hosts for development";
+    }
+    return error.advice();
+}
+
 }  // namespace
 
 std::string Table::text() const {
@@ -43,6 +58,7 @@ void Printer::answer(std::string_view name, boost::json::value data, std::string
         for (const std::string& warning : warnings_) fmt::print(stderr, "warning: {}\n", warning);
         return;
     }
+    if (cluster_.empty()) cluster_ = cluster_of_host_();
     boost::json::object envelope{{"schema", fmt::format("quorate.{}/1", name)},
                                  {"cluster", cluster_},
                                  {"data", std::move(data)},
@@ -57,13 +73,13 @@ void print_error(Format format, const Error& error, Effect effect) {
             {"code", fmt::format("QR-{}", static_cast<unsigned>(error.code))},
             {"name", info.name},
             {"message", error.what},
-            {"hint", error.advice()},
+            {"hint", advice(error)},
             {"retryable", info.retryable},
             {"outcome", effect == Effect::unknown ? "unknown" : "not_applied"}};
         fmt::print(stderr, "{}\n", boost::json::serialize(boost::json::object{{"error", body}}));
         return;
     }
-    fmt::print(stderr, "error {}\n  fix: {}\n", to_string(error), error.advice());
+    fmt::print(stderr, "error {}\n  fix: {}\n", to_string(error), advice(error));
     if (effect == Effect::unknown) {
         fmt::print(stderr, "  outcome: unknown; it may have been applied, or may yet be\n");
     }
@@ -104,6 +120,8 @@ int exit_code(Errc code) {
         case Errc::access_denied:
         case Errc::plugin_fault:
         case Errc::unsupported:
+        case Errc::directory_in_use:
+        case Errc::directory_not_ours:
             return 5;
         case Errc::no_such_group:
         case Errc::no_such_member:

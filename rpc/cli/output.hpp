@@ -4,7 +4,9 @@
 
 #include <boost/json/value.hpp>
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace quorate::cli {
@@ -26,7 +28,9 @@ class Table {
 // Prints answers: people get text, programs get one JSON envelope with a stable schema name.
 class Printer {
  public:
-    explicit Printer(Format format) : format_(format) {}
+    // `cluster_of_host` is asked once, with an answer to print, for the name of the cluster.
+    Printer(Format format, std::function<std::string()> cluster_of_host)
+        : format_(format), cluster_of_host_(std::move(cluster_of_host)) {}
     Format format() const { return format_; }
     void cluster(std::string name) { cluster_ = std::move(name); }
     void warn(std::string text) { warnings_.push_back(std::move(text)); }
@@ -36,6 +40,7 @@ class Printer {
 
  private:
     Format format_;
+    std::function<std::string()> cluster_of_host_;
     std::string cluster_;
     std::vector<std::string> warnings_;
 };

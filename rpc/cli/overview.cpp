@@ -23,14 +23,17 @@ Result<int> overview(Invocation& call) {
     }
     Table member_table({"MEMBER", "ROLE", "TERM", "LEADER", "COMMIT", "APPLIED", "STATE"});
     for (const client::MemberAnswer& answer : members) {
-        if (!answer.status) continue;
+        if (!answer.status) {
+            if (answer.error)
+                call.out().warn(fmt::format("{}: {}", answer.host, to_string(*answer.error)));
+            continue;
+        }
         const client::MemberStatus& s = *answer.status;
         member_table.row({s.name + "@" + s.host, s.role, std::to_string(s.term.value()),
                           s.leader.empty() ? "-" : s.leader, std::to_string(s.commit.value()),
                           std::to_string(s.applied.value()),
                           s.trouble.empty() ? s.state : s.state + ": " + s.trouble});
     }
-    call.out().cluster(server.cluster);
     call.out().answer(
         "overview",
         boost::json::object{{"hosts", list_to_json(hosts)}, {"members", list_to_json(members)}},

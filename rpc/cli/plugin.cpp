@@ -5,32 +5,43 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <system_error>
 
 namespace quorate::cli {
 namespace {
 
 Result<Bytes> read_file(const std::string& path) {
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored)) {
+        return fail(Errc::plugin_unreadable, path + " is a directory");
+    }
     std::ifstream file(path, std::ios::binary);
-    if (!file) return fail(Errc::plugin_unreadable, "cannot open " + path);
+    int why = file ? 0 : errno;
     std::string bytes{std::istreambuf_iterator<char>(file), {}};
-    if (file.bad()) return fail(Errc::plugin_unreadable, "cannot read " + path);
+    if (why != 0 || file.bad()) {
+        return fail(Errc::plugin_unreadable,
+                    fmt::format("cannot read {}: {}", path, std::generic_category().message(why)));
+    }
     return Bytes::take(std::move(bytes));
 }
 
 Result<int> install(Invocation& call) {
     TRY(Bytes image, read_file(call.value("file")));
     TRY(client::Client * client, call.client());
-    TRY(auto plugins,
-        client->admin().install_plugin(image, std::max<Duration>(call.timeout(), 30s)).get());
+    auto plugins =
+        client->admin().install_plugin(image, std::max<Duration>(call.timeout(), 30s)).get();
+    if (!plugins.has_value()) return within(call.value("file"), plugins.error());
     std::string text;
-    for (const client::PluginSummary& p : plugins) {
+    for (const client::PluginSummary& p : *plugins) {
         text += fmt::format("{} {} installed on {} ({})\n", p.id, p.version, p.host,
                             p.build.substr(0, 12));
     }
-    call.out().answer("plugin.install", list_to_json(plugins), text);
+    call.out().answer("plugin.install", list_to_json(*plugins), text);
     return 0;
 }
 
@@ -106,7 +117,8 @@ std::vector<Verb> plugin_verbs() {
          "put a plugin on every reachable host",
          {{"file", "the shared library"}},
          {},
-         install},
+         install,
+         true},
         {"plugin", "list", "the builds that hosts have", {}, {}, list},
         {"plugin",
          "show",

@@ -46,7 +46,8 @@ std::vector<Verb> snapshot_verbs() {
          "snapshot a group's members now and truncate their logs",
          {group},
          {{"host", "only this host's member", Kind::optional}},
-         create},
+         create,
+         true},
         {"snapshot", "list", "the snapshots that each member holds", {group}, {}, list},
     };
 }

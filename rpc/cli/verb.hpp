@@ -29,6 +29,7 @@ struct Verb {
     std::vector<Parameter> options;
     // Prints and returns the exit code; an Error is printed and mapped by the caller.
     std::function<Result<int>(Invocation&)> run;
+    bool changes = false;  // a request that was sent and not answered may have been carried out
 };
 
 // What holds for every command.
@@ -44,7 +45,10 @@ struct Settings {
 class Invocation {
  public:
     Invocation(Settings settings, std::map<std::string, std::vector<std::string>> values)
-        : settings_(std::move(settings)), values_(std::move(values)), printer_(settings_.format) {}
+        : settings_(std::move(settings)),
+          values_(std::move(values)),
+          printer_(settings_.format, [this] { return cluster(); }) {}
+    Invocation(const Invocation&) = delete;
 
     const Settings& settings() const { return settings_; }
     Duration timeout() const { return settings_.timeout; }
@@ -59,6 +63,9 @@ class Invocation {
     Result<client::Client*> client();
 
  private:
+    // Of the host that we are connected to; empty if to none.
+    std::string cluster();
+
     Settings settings_;
     std::map<std::string, std::vector<std::string>> values_;
     Printer printer_;

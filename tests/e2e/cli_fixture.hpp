@@ -32,16 +32,17 @@ class Cli {
         EXPECT_EQ(ran.code, 0) << line(words) << ran.out << ran.err;
         return ran.out;
     }
-    // The answer's data, of the envelope that every answer comes in.
-    boost::json::value data(Words words) {
+    // The envelope that every answer comes in.
+    boost::json::object envelope(Words words) {
         words.insert(words.end(), {"-o", "json"});
         boost::json::object envelope = boost::json::parse(ok(words)).as_object();
         EXPECT_TRUE(envelope.at("schema").as_string().starts_with("quorate.")) << line(words);
         EXPECT_TRUE(envelope.at("schema").as_string().ends_with("/1")) << line(words);
         EXPECT_TRUE(envelope.at("cluster").is_string());
         EXPECT_TRUE(envelope.at("warnings").is_array());
-        return envelope.at("data");
+        return envelope;
     }
+    boost::json::value data(Words words) { return envelope(std::move(words)).at("data"); }
     boost::json::array list(Words words) { return data(std::move(words)).as_array(); }
     // The error's object, after holding the run to this exit code and an empty standard output.
     boost::json::object error(Words words, int code) {

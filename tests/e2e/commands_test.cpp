@@ -94,8 +94,9 @@ TEST_F(Commands, leadership_goes_where_it_is_sent) {
     for (const char* host : {"h1", "h2", "h3"}) {
         std::string now = text_of(cli.data({"leader", "show", "demo"}), "leader");
         if (now == host) {
-            EXPECT_EQ(cli.error({"leader", "transfer", "demo", "--to", host}, 5).at("name"),
-                      "already_leader");
+            Ran ran = cli({"leader", "transfer", "demo", "--to", host});
+            EXPECT_EQ(ran.code, 0) << ran.err;
+            EXPECT_THAT(ran.err, HasSubstr("leads already"));
             continue;
         }
         EXPECT_THAT(cli.ok({"leader", "transfer", "demo", "--to", host, "--timeout", "20s"}),
@@ -126,7 +127,47 @@ TEST_F(Commands, hosts_are_listed_and_pinged_and_the_cluster_is_seen_at_a_glance
     EXPECT_THAT(overview, HasSubstr("demo@h1"));
     EXPECT_EQ(cli.data({"overview"}).at("members").as_array().size(), 3u);
     EXPECT_THAT(cli.ok({"version"}), HasSubstr("quorate 0."));
-    EXPECT_EQ(cli.data({"version", "--cluster"}).at("hosts").as_object().size(), 3u);
+    auto versions = cli.data({"version", "--cluster"}).at("hosts").as_object();
+    EXPECT_EQ(versions.size(), 3u);
+    for (const auto& [host, version] : versions) EXPECT_NE(version.as_string(), "") << host;
+}
+
+TEST_F(Commands, every_answer_says_what_it_is_and_of_which_cluster) {
+    for (const auto& [words, schema] : std::vector<std::pair<Words, std::string>>{
+             {{"group", "list"}, "group.list"},
+             {{"group", "show", "demo"}, "group.show"},
+             {{"member", "list", "demo"}, "member.list"},
+             {{"member", "show", "demo", "h1"}, "member.show"},
+             {{"leader", "show", "demo"}, "leader.show"},
+             {{"leader", "transfer", "demo"}, "leader.transfer"},
+             {{"plugin", "list"}, "plugin.list"},
+             {{"snapshot", "list", "demo"}, "snapshot.list"},
+             {{"host", "list"}, "host.list"},
+             {{"host", "ping"}, "host.ping"},
+             {{"submit", "demo", "put", "a", "1"}, "submit"},
+             {{"query", "demo", "get", "a"}, "query"},
+             {{"overview"}, "overview"},
+             {{"dev", "status"}, "dev.status"}}) {
+        boost::json::object envelope = cli.envelope(words);
+        EXPECT_EQ(text_of(envelope, "schema"), "quorate." + schema + "/1");
+        EXPECT_EQ(text_of(envelope, "cluster"), "dev") << schema;
+    }
+}
+
+TEST_F(Commands, a_change_that_was_not_answered_is_unknown_and_a_question_is_not) {
+    wait_for_leader("demo");
+    cli.ok({"dev", "kill", "2"});
+    cli.ok({"dev", "kill", "3"});
+    Words remove{"member", "remove", "demo", "h3", "--timeout", "1s"};
+    auto change = cli.error(remove, 4);
+    EXPECT_EQ(change.at("outcome"), "unknown");
+    EXPECT_THAT(change.at("hint").as_string().c_str(), HasSubstr("--timeout"));
+    EXPECT_THAT(cli(remove).err, HasSubstr("outcome: unknown"));
+    auto question = cli.error({"query", "demo", "get", "a", "--timeout", "1s"}, 4);
+    EXPECT_EQ(question.at("outcome"), "not_applied");
+    Ran groups = cli({"group", "list"});
+    EXPECT_EQ(groups.code, 0);
+    EXPECT_THAT(groups.err, HasSubstr("warning: h3: QR-4001 unreachable"));
 }
 
 }  // namespace

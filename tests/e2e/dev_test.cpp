@@ -42,7 +42,7 @@ TEST(Dev, up_says_what_to_type_next_and_refuses_to_start_twice) {
     EXPECT_THAT(first.out, HasSubstr("quorate submit demo put"));
     EXPECT_THAT(first.out, HasSubstr("quorate dev down"));
     Ran second = cli({"dev", "up"});
-    EXPECT_NE(second.code, 0);
+    EXPECT_EQ(second.code, 5);
     EXPECT_THAT(second.err, HasSubstr("quorate dev down"));
     EXPECT_EQ(cli.list({"dev", "status"}).size(), 3u);
     cli.ok({"dev", "down"});

@@ -39,6 +39,7 @@ class HostStart : public ::testing::Test {
         EXPECT_EQ(ran.code, code) << ran.err;
         EXPECT_THAT(ran.err, HasSubstr(" " + name + ": "));
         EXPECT_THAT(ran.err, HasSubstr("\n  fix: "));
+        EXPECT_THAT(ran.err, HasSubstr("\n  more: quorate explain QR-"));
     }
 
     ScratchDirectory scratch;
@@ -69,7 +70,24 @@ TEST_F(HostStart, values_that_cannot_be_are_refused_where_they_stand) {
     EXPECT_THAT(variable.err, HasSubstr("QUORATE_RAFT__NO_SUCH"));
     expect_refusal(quorated({"--config", scratch.path() + "/nowhere.toml"}), 2,
                    "config_unreadable");
-    EXPECT_EQ(quorated({"--frobnicate"}).code, 2);
+    expect_refusal(quorated({"--config", scratch.path()}), 2, "config_unreadable");
+    expect_refusal(quorated({"--frobnicate"}), 2, "request_invalid");
+    expect_refusal(quorated({}), 2, "config_invalid");
+}
+
+TEST_F(HostStart, a_section_or_key_in_the_wrong_place_is_told_where_it_belongs) {
+    EXPECT_THAT(quorated({"--config", config("[hots]\nname = \"h1\"\n")}).err,
+                HasSubstr(":1:2: there is no key 'hots'; did you mean 'host'?"));
+    EXPECT_THAT(quorated({"--config", config("name = \"h1\"\n")}).err,
+                HasSubstr(":1:1: there is no key 'name'; did you mean 'host.name'?"));
+}
+
+TEST_F(HostStart, a_data_directory_that_cannot_be_is_refused_by_its_path) {
+    for (const std::string& directory : {std::string("/proc/nowhere"), plain()}) {
+        Ran ran = quorated({"--set", "host.name=h1", "--set", "host.data_dir=" + directory});
+        EXPECT_EQ(ran.code, 1);
+        EXPECT_THAT(ran.err, AllOf(HasSubstr(directory), HasSubstr("fix: host.data_dir must be")));
+    }
 }
 
 TEST_F(HostStart, a_configuration_can_be_checked_without_starting) {
@@ -121,7 +139,7 @@ TEST_F(HostStop, a_data_directory_of_another_host_or_cluster_is_refused) {
     Ran host = second_process(1, {"--set", "host.name=h9"});
     EXPECT_EQ(host.code, 1);
     EXPECT_THAT(host.err, AllOf(HasSubstr("QR-1101 identity_mismatch"), HasSubstr("'h2'"),
-                                HasSubstr("'h9'")));
+                                HasSubstr("'h9'"), HasSubstr(cluster.host(1).data)));
     Ran other = second_process(1, {"--set", "cluster.name=elsewhere"});
     EXPECT_EQ(other.code, 1);
     EXPECT_THAT(other.err, HasSubstr("'elsewhere'"));
@@ -138,7 +156,8 @@ TEST_F(HostStop, a_port_in_use_is_refused_and_nothing_is_done_to_the_directory) 
                                 : cluster.host(0).peer_port.address();
         Ran ran = second_process(1, {"--set", std::string(key) + "=" + taken});
         EXPECT_EQ(ran.code, 1);
-        EXPECT_THAT(ran.err, AllOf(HasSubstr("QR-1104 address_in_use"), HasSubstr(taken)));
+        EXPECT_THAT(ran.err, AllOf(HasSubstr("QR-1104 address_in_use"), HasSubstr(taken),
+                                   HasSubstr("fix: another process listens there")));
     }
     cluster.start(1);
     cluster.wait_equal("map");

@@ -4,6 +4,7 @@
 #include "tests/support/load.hpp"
 #include "tests/support/wait_until.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -79,6 +80,7 @@ TEST_F(Hostile, the_four_bytes_that_overflow_others_cost_their_connection_only) 
         EXPECT_TRUE(is_closed(socket)) << port;
     }
     expect_sound();
+    EXPECT_THAT(read_text(target().log), ::testing::HasSubstr(" frame_refused "));
 }
 
 TEST_F(Hostile, frames_that_announce_more_than_is_allowed_are_cut_off_at_once) {

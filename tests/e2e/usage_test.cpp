@@ -11,12 +11,25 @@ TEST(Usage, unknown_verbs_and_options_are_wrong_usage) {
     for (const Words& words :
          {Words{}, Words{"frobnicate"}, Words{"group"}, Words{"group", "frobnicate"},
           Words{"submit"}, Words{"submit", "demo"}, Words{"group", "list", "--frobnicate"},
-          Words{"group", "list", "-o", "xml"}, Words{"member", "add", "demo"},
-          Words{"group", "create", "demo"}}) {
+          Words{"member", "add", "demo"}, Words{"group", "create", "demo"}}) {
         Ran ran = cli(words);
         EXPECT_EQ(ran.code, 2) << (words.empty() ? "nothing" : words.back()) << ran.out << ran.err;
-        EXPECT_NE(ran.err, "");
+        EXPECT_THAT(ran.err, HasSubstr("error QR-4003 request_invalid: "));
+        EXPECT_THAT(ran.err, HasSubstr("--help`"));
+        EXPECT_EQ(cli.error(words, 2).at("name"), "request_invalid");
     }
+}
+
+TEST(Usage, what_was_probably_meant_is_said) {
+    Cli cli;
+    EXPECT_THAT(cli({"grop", "list"}).err, HasSubstr("'quorate grop'; did you mean 'group'?"));
+    EXPECT_THAT(cli({"group", "lsit"}).err,
+                HasSubstr("'quorate group lsit'; did you mean 'list'?"));
+    EXPECT_THAT(cli({"group", "list", "--endpont", "x"}).err,
+                HasSubstr("no option '--endpont'; did you mean '--endpoint'?"));
+    EXPECT_THAT(cli({"group", "list", "demo"}).err, HasSubstr("'demo' is one argument too many"));
+    EXPECT_THAT(cli({"member"}).err, HasSubstr("needs one of: list, show, add, remove"));
+    EXPECT_THAT(cli({"frobnicate"}).err, ::testing::Not(HasSubstr("did you mean")));
 }
 
 TEST(Usage, values_that_make_no_sense_are_refused_by_name) {
@@ -32,6 +45,7 @@ TEST(Usage, values_that_make_no_sense_are_refused_by_name) {
                     .c_str(),
                 HasSubstr("--at-least x"));
     EXPECT_EQ(cli.error({"host", "list", "--timeout", "soon"}, 2).at("name"), "request_invalid");
+    EXPECT_THAT(cli({"host", "list", "-o", "xml"}).err, HasSubstr("--output: xml"));
     EXPECT_EQ(cli.error({"host", "list", "--endpoint", "nonsense"}, 2).at("name"),
               "address_invalid");
     EXPECT_EQ(cli.error({"member", "add", "demo", "h1", "--vote", "perhaps"}, 2).at("name"),
