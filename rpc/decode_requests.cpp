@@ -24,6 +24,12 @@ group::ChangeMemberRequest change_member(schema::ChangeMember::Reader in) {
     return {group_id(in.getGroup()), std::move(member), in.getRemove()};
 }
 
+group::DeleteMemberRequest delete_member(schema::Request::DeleteMember::Reader in) {
+    group::DeleteMemberRequest request{group_id(in.getGroup()), MemberId(in.getMember()), {}};
+    if (Index next = index(in.getOnlyAtNext()); next > Index{}) request.only_at = next.prev();
+    return request;
+}
+
 group::RequestBody request_body(schema::Request::Reader in, const Source& source) {
     switch (in.which()) {
         case schema::Request::SUBMIT:
@@ -37,8 +43,7 @@ group::RequestBody request_body(schema::Request::Reader in, const Source& source
             return group::StartMemberRequest{source.bytes(in.getStartMember().getRegistration()),
                                              in.getStartMember().getCampaign()};
         case schema::Request::DELETE_MEMBER:
-            return group::DeleteMemberRequest{group_id(in.getDeleteMember().getGroup()),
-                                              MemberId(in.getDeleteMember().getMember())};
+            return delete_member(in.getDeleteMember());
         case schema::Request::STATUS:  // group 0: all
             return group::StatusRequest{GroupId(in.getStatus().getGroup()),
                                         in.getStatus().getStateHash()};

@@ -160,10 +160,11 @@ void put(const group::StartMemberRequest& body, schema::Request::Builder out) {
     into.setCampaign(campaign);
 }
 void put(const group::DeleteMemberRequest& body, schema::Request::Builder out) {
-    const auto& [group, member] = body;
+    const auto& [group, member, only_at] = body;
     auto into = out.initDeleteMember();
     into.setGroup(group.value());
     into.setMember(member.value());
+    into.setOnlyAtNext(only_at ? only_at->next().value() : 0);
 }
 void put(const group::StatusRequest& body, schema::Request::Builder out) {
     const auto& [group, state_hash] = body;

@@ -100,7 +100,7 @@ Operation<Result<MemberId>> start_newcomer(HostShard& shard, MemberStatus leader
             co_return fail(Errc::already_member, place(change) + ": it has a member already");
         }
         if (there.front().last == Index{}) co_return there.front().member;
-        DeleteMemberRequest removal{leader.group, there.front().member};
+        DeleteMemberRequest removal{leader.group, there.front().member, there.front().last};
         CO_TRY(Done removed, co_await shard.ask<Done>(change.host, removal, change.deadline));
         static_cast<void>(removed);
     }
@@ -140,19 +140,19 @@ bool is_refusal(const LeaderAnswer& answer) {
 // ---- remove -----------------------------------------------------------------------------------
 
 // Not a member, but something of the group may still be on its disk.
-Operation<Result<EntryId>> sweep(HostShard& shard, MemberChange change) {
-    CO_TRY(MemberStatus leader, co_await find_settled_leader(shard, change.group, change.deadline));
-    if (member_on(leader, change.host)) {
-        co_return fail(Errc::change_not_permitted,
-                       place(change) + ": its membership changed at the same time; try again");
-    }
-    StatusRequest question{leader.group, false};
+Operation<Result<EntryId>> sweep(HostShard& shard, GroupId group, MemberChange change) {
+    StatusRequest question{group, false};
     auto there = co_await shard.ask<std::vector<MemberStatus>>(
         change.host, question, shard.attempt_until(change.deadline));
     if (!there || there->size() != 1) {
         co_return fail(Errc::not_member, place(change) + ": it has no member of the group");
     }
-    DeleteMemberRequest removal{leader.group, there->front().member};
+    CO_TRY(MemberStatus leader, co_await find_settled_leader(shard, change.group, change.deadline));
+    if (leader.group != group || member_on(leader, change.host)) {
+        co_return fail(Errc::change_not_permitted,
+                       place(change) + ": the membership changed at the same time; try again");
+    }
+    DeleteMemberRequest removal{group, there->front().member, there->front().last};
     CO_TRY(Done removed, co_await shard.ask<Done>(change.host, removal, change.deadline));
     static_cast<void>(removed);
     co_return EntryId{leader.term, leader.commit};
@@ -178,10 +178,10 @@ Operation<Result<EntryId>> add_member(HostShard& shard, MemberChange change) {
                           }};
     LeaderAnswer answer = co_await ask_leader(shard, std::move(request));
     if (is_refusal(answer)) {
-        // Not if somebody else added this very member.
+        // Not if somebody else added this very member, or does so before it is dismissed.
         auto now = member_on(answer.leader, change.host);
         if (!now || now->id != id) {
-            co_await dismiss(shard, change.host, {group, id}, change.deadline);
+            co_await dismiss(shard, change.host, {group, id, Index{}}, change.deadline);
         }
     }
     co_return co_await settle(shard, std::move(answer), Errc::already_member, change.deadline);
@@ -191,7 +191,7 @@ Operation<Result<EntryId>> remove_member(HostShard& shard, MemberChange change) 
     if (auto checked = check_name(change.group); !checked) co_return checked.error();
     CO_TRY(MemberStatus leader, co_await find_leader(shard, change.group, change.deadline));
     auto leaving = member_on(leader, change.host);
-    if (!leaving) co_return co_await sweep(shard, change);
+    if (!leaving) co_return co_await sweep(shard, leader.group, change);
     GroupId group = leader.group;
     raft::Member member{leaving->id, change.host, leaving->kind, {}};
     LeaderRequest request{change.group, change.deadline,
@@ -205,7 +205,7 @@ Operation<Result<EntryId>> remove_member(HostShard& shard, MemberChange change) 
         co_await settle(shard, std::move(answer), Errc::not_member, change.deadline);
     if (!removed) co_return removed;
     // It may never hear of its removal: nobody sends it entries any more.
-    co_await dismiss(shard, change.host, {group, member.id}, change.deadline);
+    co_await dismiss(shard, change.host, {group, member.id, {}}, change.deadline);
     co_return removed;
 }
 

@@ -139,7 +139,7 @@ Operation<Done> undo(HostShard& shard, std::shared_ptr<Formation> formation, Tim
     std::vector<Operation<Done>> all;
     for (const Seat& seat : formation->seats) {
         if (seat.state == Seat::State::refused) continue;
-        DeleteMemberRequest request{formation->registration.group, seat.member.id};
+        DeleteMemberRequest request{formation->registration.group, seat.member.id, {}};
         all.push_back(undo_seat(shard, seat.member.host, request, until));
     }
     co_await shard.together(std::move(all));

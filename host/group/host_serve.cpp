@@ -142,9 +142,8 @@ struct Serve {
     }
 
     void operator()(DeleteMemberRequest request) {
-        at_home<Done>([request](HostShard& home) {
-            return home.host().residents->remove(request.group, request.member);
-        });
+        at_home<Done>(
+            [request](HostShard& home) { return home.host().residents->remove(request); });
     }
 
     void operator()(StatusRequest request) {

@@ -102,7 +102,7 @@ void HostShard::disconnected(const HostName& host) {
 void HostShard::member_ended(GroupId group) {
     if (!serving()) return;
     at(0, [group](HostShard& home) {
-        home.operations().run<Result<Done>>(home.host_.residents->remove(group, MemberId{}),
+        home.operations().run<Result<Done>>(home.host_.residents->remove({group, {}, {}}),
                                             [](Result<Done>) {});
     });
 }

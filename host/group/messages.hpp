@@ -5,6 +5,7 @@
 #include "host/raft/types.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -65,6 +66,9 @@ struct StartMemberRequest {
 struct DeleteMemberRequest {
     GroupId group;
     MemberId member;
+    // Only while its log ends here. Who asks saw that nobody needs it; since then it may have been
+    // made use of.
+    std::optional<Index> only_at;
 };
 struct StatusRequest {  // of one group's local member; group 0: of all
     GroupId group;

@@ -26,6 +26,12 @@ Operation<Done> campaign_when_ready(HostShard& owner, GroupId group) {
     co_return Done{};
 }
 
+// While it starts nothing is known of its log.
+bool is_at(const Group& member, Index last) {
+    MemberStatus status = member.status();
+    return status.state != MemberState::starting && status.last == last;
+}
+
 std::string member_text(const Registration& registration, const HostName& host) {
     return "group " + quoted(registration.name) + " on host " + quoted(host);
 }
@@ -135,7 +141,8 @@ Operation<Result<Done>> Residents::create_member(Registration registration) {
     co_return co_await created;
 }
 
-Operation<Result<Done>> Residents::remove(GroupId group, MemberId member) {
+Operation<Result<Done>> Residents::remove(DeleteMemberRequest request) {
+    const auto [group, member, only_at] = request;
     remember_removal(member);
     for (;;) {
         auto found = residents_.find(group);
@@ -151,7 +158,12 @@ Operation<Result<Done>> Residents::remove(GroupId group, MemberId member) {
     }
     Registry::Entry entry = residents_.at(group).registration;
     settle(group, State::leaving);
-    Result<Done> erased = co_await erase_member(group);
+    Result<Done> erased = co_await erase_member(group, only_at);
+    if (!erased && erased.error().code == Errc::change_not_permitted) {
+        forget_removal(member);
+        settle(group, State::running);
+        co_return within(member_text(*entry, home().name()), erased.error());
+    }
     if (erased) {
         log::info(
             "member_erased", "a member was removed from this host",
@@ -168,14 +180,20 @@ Operation<Result<Done>> Residents::remove(GroupId group, MemberId member) {
     co_return Done{};
 }
 
-Operation<Result<Done>> Residents::erase_member(GroupId group) {
+Operation<Result<Done>> Residents::erase_member(GroupId group, std::optional<Index> only_at) {
     std::size_t owner = host_.owner_of(group);
     Later<Result<Done>> erased;
-    home().at(owner, [group, reply = home().back_from<Result<Done>>(owner, erased.callback())](
-                         HostShard& there) {
-        if (there.members().find(group) == nullptr) return reply(Done{});
-        there.members().erase(group, reply);
-    });
+    home().at(owner,
+              [group, only_at,
+               reply = home().back_from<Result<Done>>(owner, erased.callback())](HostShard& there) {
+                  Group* member = there.members().find(group);
+                  if (member == nullptr) return reply(Done{});
+                  if (only_at && !is_at(*member, *only_at)) {
+                      return reply(fail(Errc::change_not_permitted,
+                                        "the member's log has moved on: somebody uses it"));
+                  }
+                  there.members().erase(group, reply);
+              });
     co_return co_await erased;
 }
 
@@ -203,6 +221,11 @@ void Residents::remember_removal(MemberId member) {
     if (removed_order_.size() <= removed_max) return;
     removed_.erase(removed_order_.front());
     removed_order_.pop_front();
+}
+
+void Residents::forget_removal(MemberId member) {
+    if (removed_.erase(member) == 0) return;
+    std::erase(removed_order_, member);
 }
 
 void Residents::forget(GroupId group) {

@@ -37,9 +37,10 @@ class Residents {
     };
     Operation<Result<Done>> start(Start request);
 
-    // Stops and erases a member; done when durable, also if there is none. `member` 0: whichever it is.
-    // Errc::not_member: another incarnation is here.
-    Operation<Result<Done>> remove(GroupId group, MemberId member);
+    // Stops and erases a member; done when durable, also if there is none. Member 0: whichever it is.
+    // Errc::not_member: another incarnation is here; change_not_permitted: its log does not end where
+    // the request says.
+    Operation<Result<Done>> remove(DeleteMemberRequest request);
 
     // Builds that members here need and this host does not have.
     std::vector<std::string> missing_builds() const;
@@ -56,12 +57,13 @@ class Residents {
     Result<void> admit(const Registration& registration) const;
     Operation<Result<Done>> set_up(Start request);
     Operation<Result<Done>> create_member(Registration registration);
-    Operation<Result<Done>> erase_member(GroupId group);
+    Operation<Result<Done>> erase_member(GroupId group, std::optional<Index> only_at);
     Operation<Result<Done>> next_state(GroupId group);
     void campaign(GroupId group);
     void settle(GroupId group, State state);
     void forget(GroupId group);
     void remember_removal(MemberId member);
+    void forget_removal(MemberId member);
     void tell(std::vector<std::function<void(Done)>> waiting);
     void publish(std::shared_ptr<const Registry> registry);
     HostShard& home() const { return *host_.shards.front(); }

@@ -169,6 +169,7 @@ struct Request {
     deleteMember :group {
       group @8 :UInt64;
       member @9 :UInt64;
+      onlyAtNext @25 :UInt64;      # 0: at once; else only while its log's next index is this
     }
     status :group {
       group @10 :UInt64;

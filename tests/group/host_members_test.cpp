@@ -84,6 +84,34 @@ TEST(HostMembers, one_whose_removal_is_not_committed_is_not_erased) {
     EXPECT_TRUE(cluster.carries_member("h1"));
 }
 
+// Found by the simulator: one that adds a host takes over the newcomer of another who does so too. When
+// its own request is refused it takes back what it did, but not what the other has made a member.
+TEST(HostMembers, a_newcomer_that_somebody_else_added_is_not_taken_back) {
+    Demo cluster;
+    TestHost& h4 = cluster.host("h4");
+    auto status = [&] {
+        HostCluster::Told<Result<std::vector<group::MemberAnswer>>> told;
+        h4.service().list_members(cluster.in(5s), cluster.tell(told, cluster.in(5s)));
+        for (const group::MemberAnswer& answer : cluster.await(told).value()) {
+            if (answer.host == "h4") return *answer.status;
+        }
+        return group::MemberStatus{};
+    };
+    ASSERT_TRUE(cluster.add(h4, "demo", "h4").has_value());
+    ASSERT_TRUE(cluster.run_until([&] { return status().last > Index{}; }));
+    group::Request late{.id = 7, .remaining = 1s};
+    late.body = group::DeleteMemberRequest{status().group, status().member, Index{}};
+    cluster.send(cluster.host("h1"), 0, "h4", late);
+    cluster.scheduler.run_for(1s);
+    EXPECT_TRUE(cluster.carries_member("h4"));
+    EXPECT_EQ(cluster.submit(h4, "demo", "b"), "applied 2:b");
+    EXPECT_EQ(cluster.query(h4, "demo", ReadLevel::linearizable, "all"), "a,b");
+    late.id = 8;
+    late.body = group::DeleteMemberRequest{status().group, status().member, {}};
+    cluster.send(cluster.host("h1"), 0, "h4", late);
+    EXPECT_TRUE(cluster.run_until([&] { return !cluster.carries_member("h4"); }));
+}
+
 TEST(HostMembers, one_is_removed_and_added_again) {
     Demo cluster;
     for (int round = 0; round < 3; ++round) {

@@ -87,7 +87,9 @@ class Text {
     }
     void field(const group::LocateRequest& m) { line("locate", m.name); }
     void field(const group::StartMemberRequest& m) { line("start", m.registration, m.campaign); }
-    void field(const group::DeleteMemberRequest& m) { line("delete", m.group, m.member); }
+    void field(const group::DeleteMemberRequest& m) {
+        line("delete", m.group, m.member, m.only_at.value_or(Index(~0ull)));
+    }
     void field(const group::StatusRequest& m) { line("status", m.group, m.state_hash); }
     void field(const group::ChangeMemberRequest& m) { line("change", m.group, m.member, m.remove); }
     void field(const group::TransferRequest& m) { line("transfer", m.group, m.to); }

@@ -107,7 +107,8 @@ group::RequestBody RandomMessages::request_body(std::size_t kind) {
         void operator()(group::LocateRequest& r) { r = {from.text(40)}; }
         void operator()(group::StartMemberRequest& r) { r = {from.bytes(100), from.coin()}; }
         void operator()(group::DeleteMemberRequest& r) {
-            r = {from.id<GroupId>(), from.id<MemberId>()};
+            r = {from.id<GroupId>(), from.id<MemberId>(), {}};
+            if (from.coin()) r.only_at = Index(from.number(1000));
         }
         void operator()(group::StatusRequest& r) { r = {GroupId(from.number(2)), from.coin()}; }
         void operator()(group::ChangeMemberRequest& r) {
