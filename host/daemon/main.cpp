@@ -51,6 +51,34 @@ int refuse(const Error& error, int code) {
     return code;
 }
 
+int report(const std::vector<std::string>& warnings) {
+    for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
+    fmt::print("configuration ok\n");
+    return 0;
+}
+
+int serve(const LoadedConfig& loaded) {
+    const Config& config = loaded.config;
+    start_logging(config);
+    log::info("starting", "quorated begins",
+              {{"version", std::string(version)},
+               {"host", config.host_name},
+               {"cluster", config.cluster_name},
+               {"data_dir", config.data_dir},
+               {"pid", std::int64_t{::getpid()}}});
+    for (const std::string& warning : loaded.warnings) log::warning("config", warning);
+    auto host = HostProcess::open(config, version);
+    if (!host.has_value()) {
+        // A log of JSON stays one to its last line.
+        if (config.log_format != "json") return refuse(host.error(), 1);
+        log::error("not_started", to_string(host.error()),
+                   {{"fix", std::string(host.error().advice())}});
+        return 1;
+    }
+    (*host)->run();
+    return 0;
+}
+
 int run(const Options& options) {
     if (options.version) {
         fmt::print("quorated {}\n", version);
@@ -60,17 +88,7 @@ int run(const Options& options) {
     if (!options.probe.empty()) machine::run_probe(options.probe, host_program(version));
     auto loaded = load_config(options.sources);
     if (!loaded.has_value()) return refuse(loaded.error(), 2);
-    for (const std::string& warning : loaded->warnings)
-        fmt::print(stderr, "warning: {}\n", warning);
-    if (options.check_config) {
-        fmt::print("configuration ok\n");
-        return 0;
-    }
-    start_logging(loaded->config);
-    auto host = HostProcess::open(loaded->config, version);
-    if (!host.has_value()) return refuse(host.error(), 1);
-    (*host)->run();
-    return 0;
+    return options.check_config ? report(loaded->warnings) : serve(*loaded);
 }
 
 }  // namespace

@@ -178,8 +178,47 @@ TEST_F(HostStop, sigterm_hands_leadership_over_says_so_and_ends_with_0) {
     // What an orderly stop wrote is whole: nothing to complain of at the next start.
     EXPECT_THAT(read_text(host.log), Not(HasSubstr("log_damaged")));
     load.stop();
+    std::cout << load.summary() << "\n";
     cluster.wait_equal("map");
     EXPECT_EQ(load.verify(cluster.client()), "");
+}
+
+// An election would take a minute here: who leads next was asked to.
+TEST(HostHandOver, is_asked_of_another_and_not_left_to_an_election) {
+    Cluster cluster({.settings = {"raft.election_timeout=60s"}});
+    cluster.install(kv_plugin());
+    cluster.create_group("map", "quorate.kv");
+    for (int i = 0; i < 3; ++i) {
+        std::size_t leader = cluster.leader("map");
+        EXPECT_EQ(cluster.stop(leader), 0);
+        EXPECT_NE(cluster.leader("map"), leader);
+        first_write(cluster.client(), "map");
+        cluster.start(leader);
+    }
+    cluster.wait_equal("map");
+}
+
+// Both signals are there before it looks.
+TEST_F(HostStop, a_second_signal_ends_the_wait_and_loses_nothing) {
+    ClusterHost& host = cluster.host(cluster.leader("map"));
+    cluster.pause(cluster.at(host.name));
+    host.process->signal(SIGTERM);
+    host.process->signal(SIGINT);
+    cluster.resume(cluster.at(host.name));
+    EXPECT_EQ(host.process->wait(60s), 0);
+    EXPECT_THAT(read_text(host.log), HasSubstr(" stop_cut_short "));
+    cluster.start(cluster.at(host.name));
+    first_write(cluster.client(), "map");
+    cluster.wait_equal("map");
+}
+
+TEST_F(HostStop, alone_of_three_it_stops_although_nobody_can_take_over) {
+    std::size_t leader = cluster.leader("map");
+    cluster.kill({(leader + 1) % 3, (leader + 2) % 3});
+    EXPECT_EQ(cluster.stop(leader), 0);
+    cluster.start({0, 1, 2});
+    first_write(cluster.client(), "map");
+    cluster.wait_equal("map");
 }
 
 TEST_F(HostStop, ready_is_said_once_the_host_serves) {

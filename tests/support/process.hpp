@@ -51,7 +51,7 @@ struct Ran {
 Ran run(std::vector<std::string> words, std::vector<std::string> environment = {},
         Duration timeout = 60s);
 
-// A datagram socket for sd_notify's messages.
+// A datagram socket for sd_notify's messages. "@name" is one without a file.
 class NotifySocket {
  public:
     explicit NotifySocket(std::string path);

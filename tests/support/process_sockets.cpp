@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <netinet/in.h>
 #include <poll.h>
@@ -27,9 +28,11 @@ NotifySocket::NotifySocket(std::string path)
     address.sun_family = AF_UNIX;
     if (path_.size() >= sizeof address.sun_path) throw std::length_error(path_);
     std::memcpy(address.sun_path, path_.c_str(), path_.size() + 1);
+    if (path_.front() == '@') address.sun_path[0] = '\0';
     ::unlink(path_.c_str());
     auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (socket_ < 0 || ::bind(socket_, generic, sizeof address) != 0) throw_errno(path_);
+    auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size());
+    if (socket_ < 0 || ::bind(socket_, generic, length) != 0) throw_errno(path_);
 }
 
 NotifySocket::~NotifySocket() {
