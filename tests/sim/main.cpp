@@ -15,7 +15,8 @@ struct Wanted {
     std::uint64_t seeds = 200;
     std::uint64_t from = 0;  // 0: from the clock, so that each run is new
     std::optional<std::uint64_t> one;
-    std::uint64_t seconds = 30;
+    std::uint64_t seconds = 0;  // 0: as drawn
+    bool stormy = false;
     bool verbose = false;
 };
 
@@ -30,15 +31,7 @@ struct Total {
         crashes += r.crashes;
         partitions += r.partitions;
         simulated += r.simulated;
-        reach.terms += r.reach.terms;
-        reach.applied += r.reach.applied;
-        reach.acknowledged += r.reach.acknowledged;
-        reach.refused += r.reach.refused;
-        reach.unknown += r.reach.unknown;
-        reach.reads += r.reach.reads;
-        reach.snapshots_loaded += r.reach.snapshots_loaded;
-        reach.overwritten += r.reach.overwritten;
-        reach.memberships += r.reach.memberships;
+        reach.add(r.reach);
     }
 };
 
@@ -47,17 +40,18 @@ void print(const Total& t, std::chrono::duration<double> took) {
         "{} seeds, {:.1f} simulated hours in {:.1f} s ({:.0f} x real time), {} events\n"
         "reach: {} terms, {} crashes, {} partitions, {} applied, {} acknowledged, {} refused, {} "
         "unknown, {} reads, "
-        "{} snapshots loaded, {} entries overwritten, {} membership changes\n",
+        "{} snapshots loaded, {} entries overwritten, {} membership changes, {} outcome hashes "
+        "compared\n",
         t.seeds, std::chrono::duration<double>(t.simulated).count() / 3600, took.count(),
         std::chrono::duration<double>(t.simulated).count() / took.count(), t.events, t.reach.terms,
         t.crashes, t.partitions, t.reach.applied, t.reach.acknowledged, t.reach.refused,
         t.reach.unknown, t.reach.reads, t.reach.snapshots_loaded, t.reach.overwritten,
-        t.reach.memberships);
+        t.reach.memberships, t.reach.outcomes_compared);
 }
 
 Settings settings_for(std::uint64_t seed, const Wanted& wanted) {
-    Settings settings = Settings::draw(seed);
-    settings.length = std::chrono::seconds(wanted.seconds);
+    Settings settings = wanted.stormy ? Settings::draw_stormy(seed) : Settings::draw(seed);
+    if (wanted.seconds != 0) settings.length = std::chrono::seconds(wanted.seconds);
     settings.verbose = wanted.verbose;
     return settings;
 }
@@ -79,9 +73,9 @@ int run(const Wanted& wanted) {
         if (wanted.one)
             fmt::print("{}\ndigest {:016x}\n", settings_for(seed, wanted).text(), result.digest);
         if (result.breach.empty()) continue;
-        fmt::print("BREACH at seed {} after {:.3f} s: {}\n  {}\nagain: ./dev sim --seed {}\n", seed,
-                   std::chrono::duration<double>(result.simulated).count(), result.breach,
-                   settings_for(seed, wanted).text(), seed);
+        fmt::print("BREACH at seed {} after {:.3f} s: {}\n  {}\nagain: ./dev sim --seed {}{}\n",
+                   seed, std::chrono::duration<double>(result.simulated).count(), result.breach,
+                   settings_for(seed, wanted).text(), seed, wanted.stormy ? " --stormy" : "");
         fmt::print("{}", result.picture);
         return 1;
     }
@@ -98,8 +92,8 @@ int main(int argc, char** argv) {
     app.add_option("--seeds", wanted.seeds, "how many")->capture_default_str();
     app.add_option("--from", wanted.from, "the first (default: a new one each time)");
     app.add_option("--seed", wanted.one, "run this one, and print its settings and digest");
-    app.add_option("--seconds", wanted.seconds, "simulated, of the phase with faults")
-        ->capture_default_str();
+    app.add_option("--seconds", wanted.seconds, "simulated, of the phase with faults");
+    app.add_flag("--stormy", wanted.stormy, "storms only, as in sim_mutants_test");
     app.add_flag("--verbose", wanted.verbose, "print the hosts' log");
     CLI11_PARSE(app, argc, argv);
     return quorate::sim::run(wanted);

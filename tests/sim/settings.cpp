@@ -1,5 +1,6 @@
 #include "tests/sim/settings.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace quorate::sim {
@@ -63,10 +64,55 @@ void draw_group(Random& random, Settings& s) {
     s.log.low_percent = 0;
 }
 
-}  // namespace
+// `most`, or down to a tenth of it.
+double some(Random& random, double most) {
+    return most * static_cast<double>(between(random, 1, 10)) / 10;
+}
 
-Settings Settings::draw(std::uint64_t seed) {
-    Random random(seed * 0x9E3779B97F4A7C15ull + 1);
+void make_stormy(Random& random, Settings& s) {
+    s.stormy = true;
+    constexpr std::array<Duration, 4> timeouts{40ms, 60ms, 100ms, 150ms};
+    Duration timeout = pick(random, timeouts);
+    auto part = [&] { return timeout * static_cast<int>(between(random, 1, 10)) / 30; };
+    s.groups = 1;
+    s.first_members = std::min<std::size_t>(s.hosts, 3);
+    s.clients = between(random, 2, 8);
+    s.keys = between(random, 1, 3);
+    s.think = timeout / static_cast<int>(between(random, 2, 20));
+    s.client_timeout = 10 * timeout;
+
+    s.group.raft.election_timeout = timeout;
+    s.group.raft.heartbeat_interval = timeout / static_cast<int>(between(random, 3, 8));
+    s.group.raft.pre_vote = chance(random, 0.3);
+    s.group.raft.check_quorum = chance(random, 0.6);
+    s.group.raft.max_append_entries = static_cast<std::uint32_t>(between(random, 1, 2));
+    s.group.raft.max_inflight_messages = static_cast<std::uint32_t>(between(random, 1, 2));
+    s.group.snapshot_interval_entries = between(random, 3, 40);
+    s.group.retained_entries = between(random, 0, 20);
+    s.group.snapshot_piece_bytes = static_cast<std::uint32_t>(between(random, 64, 500));
+    s.group.snapshot_piece_timeout = timeout;
+    s.group.cache_bytes = between(random, 50, 1'500);
+
+    s.delay_high = part();
+    s.sync_high = part();
+    s.clog = sometimes(random, 0.02);
+    s.clog_high = 4 * timeout;
+    double per_timeout = 1.0 / std::chrono::duration<double>(timeout).count();
+    s.partitions = some(random, 0.1 * per_timeout);
+    s.one_way_cuts = sometimes(random, 0.1 * per_timeout);
+    s.crashes = some(random, 0.1 * per_timeout);
+    s.crashes_after_send = sometimes(random, 0.002);
+    s.away_high = timeout * static_cast<int>(between(random, 1, 10));
+    s.membership_changes = sometimes(random, 0.5 * per_timeout);
+    s.operation_timeout = 10 * timeout;
+    s.impatient = chance(random, 0.5) ? 1.0 : 0.0;
+    s.transfers = sometimes(random, 0.05 * per_timeout);
+    s.snapshots = sometimes(random, 0.2 * per_timeout);
+    s.harass = 0.3;
+    s.fault_step = timeout / 4;
+}
+
+Settings draw_calm(Random& random, std::uint64_t seed) {
     Settings s;
     s.seed = seed;
     constexpr std::array<std::size_t, 6> hosts{3, 3, 3, 4, 5, 5};
@@ -83,12 +129,41 @@ Settings Settings::draw(std::uint64_t seed) {
     return s;
 }
 
+Random random_of(std::uint64_t seed) {
+    return Random(seed * 0x9E3779B97F4A7C15ull + 1);
+}
+
+}  // namespace
+
+Settings Settings::draw(std::uint64_t seed) {
+    Random random = random_of(seed);
+    Settings s = draw_calm(random, seed);
+    if (chance(random, 0.4)) make_stormy(random, s);
+    return s;
+}
+
+Settings Settings::draw_stormy(std::uint64_t seed) {
+    Random random = random_of(seed);
+    Settings s = draw_calm(random, seed);
+    make_stormy(random, s);
+    s.length = 150 * s.group.raft.election_timeout;
+    return s;
+}
+
+void Settings::calm() {
+    delay_high = std::min<Duration>(delay_high, group.raft.election_timeout / 20);
+    sync_high = std::min<Duration>(sync_high, group.raft.election_timeout / 20);
+    delay_low = std::min(delay_low, delay_high);
+    sync_low = std::min(sync_low, sync_high);
+    stall = 0;
+}
+
 std::string Settings::text() const {
     auto number = [](const char* name, double value) {
         return std::string(" ") + name + "=" + std::to_string(value);
     };
-    std::string text = "hosts=" + std::to_string(hosts) + " groups=" + std::to_string(groups) +
-                       " clients=" + std::to_string(clients) +
+    std::string text = std::string(stormy ? "stormy " : "") + "hosts=" + std::to_string(hosts) +
+                       " groups=" + std::to_string(groups) + " clients=" + std::to_string(clients) +
                        " timeout_ms=" + std::to_string(group.raft.election_timeout / 1ms) +
                        " append=" + std::to_string(group.raft.max_append_entries) +
                        " snapshot=" + std::to_string(group.snapshot_interval_entries);

@@ -30,6 +30,7 @@ inline Duration between(Random& random, Duration low, Duration high) {
 struct Settings {
     std::uint64_t seed = 0;
     bool verbose = false;   // prints the hosts' log, with simulated times
+    bool stormy = false;    // hardly a leader lasts
     Duration length = 30s;  // of the phase with faults
 
     std::size_t hosts = 3;
@@ -54,9 +55,14 @@ struct Settings {
     double crashes_after_send = 0;  // probability per message sent
     double crashes_in_disk = 0;     // of crashes: in the midst of a disk operation
     double power_cuts = 0.5;        // of crashes: what was not synced is lost, in part
+    Duration away_high = 4s;        // until a host that died is started again
     double membership_changes = 0;
+    double impatient = 0;             // of changes: begun beside another
+    Duration operation_timeout = 5s;  // of the operator's
     double transfers = 0;
     double snapshots = 0;
+    double harass = 0;            // probability that a new leader meets trouble at once
+    Duration fault_step = 100ms;  // the grain of all these
 
     // disks
     Duration sync_low = 100us;
@@ -67,6 +73,11 @@ struct Settings {
     storage::LogOptions log;
 
     static Settings draw(std::uint64_t seed);
+    // A world of storms: terms of a few round trips, messages of one entry, disks as slow as the
+    // network, trouble for every new leader. Here Figures 3.7 and 4.7 of the dissertation happen.
+    static Settings draw_stormy(std::uint64_t seed);
+    // Gentle enough for groups to be formed, or to heal, within the times that are checked.
+    void calm();
     std::string text() const;
 };
 

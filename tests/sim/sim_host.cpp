@@ -24,6 +24,7 @@ struct SimHost::Life {
     WitnessMachines machines;
     SimPlugins plugins;
     std::unique_ptr<storage::SteppedLogStore> log;
+    std::unique_ptr<WitnessLog> witnessed_log;
     std::unique_ptr<storage::SnapshotDirectory> snapshots;
     std::unique_ptr<group::Host> host;
     std::map<std::string, std::shared_ptr<group::GroupPort>> ports;
@@ -73,20 +74,23 @@ void SimHost::start() {
         if (chance(random_, environment_.settings.stall))
             wait += between(random_, Duration(100ms), Duration(1s));
         schedule_step(life, wait);
+        environment_.on_write(*this);
     };
     auto on_failure = [this](const Error&) { environment_.on_disk_failure(*this); };
     auto log = storage::SteppedLogStore::open({settings.log, on_work, on_failure}, files_, home_);
     auto snapshots = storage::SnapshotDirectory::open(files_, "snapshots");
     if (!log.has_value() || !snapshots.has_value()) return environment_.on_disk_failure(*this);
     life.log = std::move(*log);
+    life.witnessed_log = std::make_unique<WitnessLog>(*life.log, environment_.raft_witness);
     life.snapshots = std::move(*snapshots);
-    damage_found_ += life.log->findings().size();
+    for (const std::string& finding : life.log->findings())
+        environment_.witness.report(name_ + ": a crash is taken for damage: " + finding);
     group::HostOptions options;
     options.name = name_;
     options.cluster = "sim";
     options.group = settings.group;
     life.host = std::make_unique<group::Host>(
-        group::Host::Environment{*life.log, *life.snapshots, life.machines, life.plugins,
+        group::Host::Environment{*life.witnessed_log, *life.snapshots, life.machines, life.plugins,
                                  life.transport},
         options, std::vector<group::ShardLoop>{{&life.scheduler, &life.transport}});
     environment_.network.up(name_, life.owner, life.host->receiver());

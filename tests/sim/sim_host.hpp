@@ -5,6 +5,7 @@
 #include "storage/settled_memory.hpp"
 #include "storage/snapshot_directory.hpp"
 #include "tests/sim/sim_network.hpp"
+#include "tests/sim/witness_log.hpp"
 #include "tests/sim/witness_machines.hpp"
 #include "tests/support/sim_files.hpp"
 
@@ -23,9 +24,11 @@ class SimHost {
         SimLoop& loop;
         SimNetwork& network;
         Witness& witness;
+        RaftWitness& raft_witness;
         machine::StaticPlugins& plugins;
         const Settings& settings;
         std::function<void(SimHost&)> on_disk_failure;
+        std::function<void(SimHost&)> on_write;  // a batch waits for the disk
     };
     SimHost(Environment environment, std::string name, std::uint64_t seed);
     ~SimHost();
@@ -48,7 +51,6 @@ class SimHost {
     // An opened group, kept for this life.
     void with_group(const std::string& group, Time deadline,
                     std::function<void(Result<group::GroupPort*>)> use);
-    std::uint64_t damage_found() const { return damage_found_; }
 
  private:
     struct Life;
@@ -60,7 +62,6 @@ class SimHost {
     SimFiles files_;
     storage::MemorySettledHome home_;
     std::unique_ptr<Life> life_;
-    std::uint64_t damage_found_ = 0;
 };
 
 }  // namespace quorate::sim

@@ -3,6 +3,24 @@
 #include <algorithm>
 
 namespace quorate::sim {
+namespace {
+
+// What a message says, in short: runs that differ in it are not the same.
+std::uint64_t fingerprint(const group::PeerMessage& message) {
+    std::uint64_t print = message.index();
+    auto* envelope = std::get_if<group::RaftEnvelope>(&message);
+    if (envelope == nullptr) return print;
+    print = print << 8 | envelope->message.index();
+    print ^= envelope->from.value() * 3 ^ envelope->to.value() * 5;
+    print ^= std::visit([](const auto& m) { return m.term.value(); }, envelope->message) << 16;
+    if (auto* append = std::get_if<raft::AppendEntries>(&envelope->message))
+        print ^= append->last.value() << 24 ^ append->commit.value() << 40;
+    if (auto* reply = std::get_if<raft::AppendReply>(&envelope->message))
+        print ^= reply->match.value() << 24 ^ reply->round << 40;
+    return print;
+}
+
+}  // namespace
 
 void SimNetwork::up(const std::string& host, Owner owner, group::PeerReceiver& receiver) {
     nodes_[host] = {owner, &receiver};
@@ -43,7 +61,8 @@ Duration SimNetwork::delay(const Way& way) {
 }
 
 void SimNetwork::send(const std::string& from, const std::string& to, group::PeerMessage message) {
-    if (auto* envelope = std::get_if<group::RaftEnvelope>(&message)) witness_.sent(*envelope);
+    loop_.mix(fingerprint(message));
+    if (auto* envelope = std::get_if<group::RaftEnvelope>(&message)) witness_.sent(from, *envelope);
     if (nodes_[from].owner == 0) return;
     bool lost =
         is_cut(from, to) || nodes_[to].owner == 0 || (!healed_ && chance(random_, settings_.loss));

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "host/group/transport.hpp"
+#include "tests/sim/raft_witness.hpp"
 #include "tests/sim/sim_loop.hpp"
-#include "tests/sim/witness.hpp"
 
 #include <functional>
 #include <map>
@@ -17,7 +17,7 @@ namespace quorate::sim {
 // both. What is on its way to a host that dies is lost with that life.
 class SimNetwork {
  public:
-    SimNetwork(SimLoop& loop, const Settings& settings, Witness& witness, std::uint64_t seed)
+    SimNetwork(SimLoop& loop, const Settings& settings, RaftWitness& witness, std::uint64_t seed)
         : loop_(loop), settings_(settings), witness_(witness), random_(seed) {}
 
     void add(const std::string& host) { nodes_[host]; }
@@ -54,7 +54,7 @@ class SimNetwork {
 
     SimLoop& loop_;
     const Settings& settings_;
-    Witness& witness_;
+    RaftWitness& witness_;
     Random random_;
     std::map<std::string, Node> nodes_;
     std::set<Way> cuts_;

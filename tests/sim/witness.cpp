@@ -1,7 +1,5 @@
 #include "tests/sim/witness.hpp"
 
-#include <functional>
-
 namespace quorate::sim {
 namespace {
 
@@ -10,53 +8,11 @@ std::string place(GroupId group, EntryId entry) {
            std::to_string(entry.index.value()) + " of term " + std::to_string(entry.term.value());
 }
 
-std::uint64_t hash_of(const raft::Entry& entry) {
-    return std::hash<std::string_view>{}(entry.payload.text()) * 31 +
-           static_cast<std::uint64_t>(entry.kind);
-}
-
 std::string tagged(kv::Tag tag) {
     return std::string(1, static_cast<char>(tag));
 }
 
 }  // namespace
-
-void Witness::sent(const group::RaftEnvelope& envelope) {
-    if (auto* append = std::get_if<raft::AppendEntries>(&envelope.message)) on(envelope, *append);
-    if (auto* reply = std::get_if<raft::VoteReply>(&envelope.message)) on(envelope, *reply);
-}
-
-void Witness::on(const group::RaftEnvelope& envelope, const raft::AppendEntries& append) {
-    auto [leader, first] = leaders_.try_emplace({envelope.group, append.term}, envelope.from);
-    if (first) ++reach.terms;
-    if (leader->second != envelope.from) {
-        report("Election Safety: two leaders in term " + std::to_string(append.term.value()));
-    }
-    for (const raft::Entry& entry : append.entries) {
-        std::uint64_t content = hash_of(entry);
-        auto [seen, fresh] =
-            contents_.try_emplace({envelope.group, entry.id.index, entry.id.term}, content);
-        if (!fresh && seen->second != content) {
-            report("Log Matching: two contents for " + place(envelope.group, entry.id));
-        }
-        if (fresh && entry.kind == raft::EntryKind::membership) ++reach.memberships;
-        auto [term, new_index] =
-            last_term_.try_emplace({envelope.group, entry.id.index}, entry.id.term);
-        if (!new_index && term->second < entry.id.term) {
-            term->second = entry.id.term;
-            ++reach.overwritten;
-        }
-    }
-}
-
-void Witness::on(const group::RaftEnvelope& envelope, const raft::VoteReply& reply) {
-    if (!reply.granted || reply.pre_vote) return;
-    auto [vote, first] =
-        votes_.try_emplace({envelope.group, reply.term, envelope.from}, envelope.to);
-    if (!first && vote->second != envelope.to) {
-        report("two votes by one member in term " + std::to_string(reply.term.value()));
-    }
-}
 
 // What the reply had to be, by the plainest implementation there is; and the key's history.
 std::string Witness::model_reply(History& history, Index index, std::string_view payload) {
@@ -184,6 +140,30 @@ void Witness::ended(const Operation& operation, const group::QueryAnswer& answer
     if (level != group::ReadLevel::linearizable) return;
     if (answer.at.index < operation.floor) report("Linearizability: a stale read: " + where);
     history.acknowledged = std::max(history.acknowledged, answer.at.index);
+}
+
+void Witness::Reach::add(const Reach& other) {
+    terms += other.terms;
+    applied += other.applied;
+    acknowledged += other.acknowledged;
+    refused += other.refused;
+    unknown += other.unknown;
+    reads += other.reads;
+    snapshots_loaded += other.snapshots_loaded;
+    overwritten += other.overwritten;
+    memberships += other.memberships;
+    outcomes_compared += other.outcomes_compared;
+}
+
+void Witness::saw(const group::MemberStatus& status) {
+    if (status.state != group::MemberState::running) return;
+    auto [known, first] =
+        histories_[status.group].outcomes.try_emplace(status.applied, status.outcome_hash);
+    if (!first && known->second != status.outcome_hash) {
+        report("outcome hashes differ at index " + std::to_string(status.applied.value()) + " on " +
+               status.host);
+    }
+    reach.outcomes_compared += first ? 0 : 1;
 }
 
 void Witness::finish(GroupId group, Index applied_everywhere) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "host/group/messages.hpp"
+#include "host/group/status.hpp"
 #include "host/machine/machine.hpp"
 #include "plugins/kv/protocol.hpp"
 
@@ -9,13 +10,12 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
-#include <vector>
 
 namespace quorate::sim {
 
-// Sees every message sent, every entry applied anywhere, and every answer a client gets, and checks
-// what must always hold (reliability.md §3). The first breach is kept; the world stops at it.
+// Sees every entry applied anywhere and every answer a client gets, and checks what must always hold
+// (reliability.md §3); RaftWitness does so for logs and messages. The first breach is kept; the world
+// stops at it.
 //
 // It holds the one true history: the first member to apply an index writes it, every other must
 // agree, and a second, dumb implementation of the machine says what the reply had to be.
@@ -25,9 +25,6 @@ class Witness {
     void report(const std::string& what) {
         if (breach_.empty()) breach_ = what;
     }
-
-    // I1, I2, I3: one leader a term, one vote a term, one content per (index, term).
-    void sent(const group::RaftEnvelope& envelope);
 
     // I10, I11, I14, I21: every member applies the same, once, in order.
     struct AppliedEntry {
@@ -55,6 +52,9 @@ class Witness {
     void ended(const Operation& operation, const group::QueryAnswer& answer,
                group::ReadLevel level);
 
+    // I10: at an equal index all members' outcomes have one hash.
+    void saw(const group::MemberStatus& status);
+
     // Every acknowledged command is in the history up to which all members have applied.
     void finish(GroupId group, Index applied_everywhere);
 
@@ -66,8 +66,10 @@ class Witness {
         std::uint64_t unknown = 0;
         std::uint64_t reads = 0;
         std::uint64_t snapshots_loaded = 0;
-        std::uint64_t overwritten = 0;  // indexes that were seen with more than one term
+        std::uint64_t overwritten = 0;  // entries that were written where another had been
         std::uint64_t memberships = 0;
+        std::uint64_t outcomes_compared = 0;
+        void add(const Reach& other);
     };
     Reach reach;
 
@@ -83,22 +85,17 @@ class Witness {
         std::set<std::string> refused;       // unique payloads that were answered not applied
         Index acknowledged;                  // highest index that a client knows of
         std::map<std::string, std::map<Index, std::optional<std::string>>> keys;
+        std::map<Index, std::uint64_t> outcomes;  // hashes that members told
     };
 
     void check_first(History& history, const AppliedEntry& applied);
     std::string model_reply(History& history, Index index, std::string_view payload);
     std::optional<std::string> value_at(const History& history, const std::string& key,
                                         Index index) const;
-    void on(const group::RaftEnvelope& envelope, const raft::AppendEntries& append);
-    void on(const group::RaftEnvelope& envelope, const raft::VoteReply& reply);
 
     std::string breach_;
     std::uint64_t lives_ = 0;
     std::map<GroupId, History> histories_;
-    std::map<std::pair<GroupId, Term>, MemberId> leaders_;
-    std::map<std::tuple<GroupId, Term, MemberId>, MemberId> votes_;
-    std::map<std::tuple<GroupId, Index, Term>, std::uint64_t> contents_;
-    std::map<std::pair<GroupId, Index>, Term> last_term_;
     std::map<std::uint64_t, Index> last_applied_;
 };
 

@@ -2,11 +2,10 @@
 
 #include "host/base/log.hpp"
 #include "host/group/command.hpp"
-#include "tests/sim/sim_client.hpp"
+#include "tests/sim/faults.hpp"
 
 #include <algorithm>
 #include <cstdio>
-#include <set>
 #include <type_traits>
 
 QR_DECLARE_STATIC_PLUGIN(kv);
@@ -30,11 +29,21 @@ class World {
  public:
     explicit World(const Settings& settings)
         : settings_(settings),
+          drawn_(settings),
           random_(settings.seed * 77 + 5),
-          network_(loop_, settings_, witness_, random_()) {
-        SimHost::Environment environment{
-            loop_,     network_,  witness_,
-            plugins(), settings_, [this](SimHost& host) { doomed_.insert(&host); }};
+          raft_witness_(witness_),
+          network_(loop_, settings_, raft_witness_, random_()),
+          operator_(loop_, witness_, settings_, hosts_, random_()),
+          faults_({loop_, network_, settings_, hosts_, clients_, operator_}, random_()) {
+        settings_.calm();
+        SimHost::Environment environment{loop_,
+                                         network_,
+                                         witness_,
+                                         raft_witness_,
+                                         plugins(),
+                                         settings_,
+                                         [this](SimHost& host) { faults_.doom(host); },
+                                         [this](SimHost& host) { faults_.while_writing(host); }};
         for (std::size_t i = 0; i < settings_.hosts; ++i) {
             hosts_.push_back(
                 std::make_unique<SimHost>(environment, "h" + std::to_string(i), random_()));
@@ -50,21 +59,19 @@ class World {
     RunResult run() {
         for (auto& host : hosts_) host->start();
         form_groups();
-        network_.begin_faults();
-        network_.on_sent([this](const std::string& from, const group::PeerMessage& message) {
-            maybe_crash_after_send(from, message);
-        });
+        begin_faults();
         for (auto& client : clients_) client->start();
         Time end = loop_.now() + settings_.length;
         while (ok() && loop_.now() < end) {
-            faults();
-            run_until(std::min(end, loop_.now() + 100ms));
+            faults_.step();
+            run_until(std::min<Time>(end, loop_.now() + settings_.fault_step));
         }
         heal();
         std::string picture = ok() ? std::string() : draw_picture();
-        RunResult result{
-            witness_.breach(), loop_.digest(), loop_.events(), loop_.now().time_since_epoch(),
-            witness_.reach,    crashes_,       partitions_,    std::move(picture)};
+        RunResult result{witness_.breach(),    loop_.digest(),
+                         loop_.events(),       loop_.now().time_since_epoch(),
+                         witness_.reach,       faults_.crashes(),
+                         faults_.partitions(), std::move(picture)};
         return result;
     }
 
@@ -99,20 +106,29 @@ class World {
         std::printf("\n");
     }
 
-    // Runs events; hosts whose disk failed die as soon as the event that noticed is over.
+    // Runs events; hosts that are doomed die as soon as the event is over.
+    bool run_next(Time end) {
+        faults_.bury();
+        return ok() && loop_.run_next(end);
+    }
     void run_until(Time end) {
-        while (ok() && loop_.run_next(end)) bury();
+        while (run_next(end)) {
+        }
     }
     bool run_until(Time end, const std::function<bool()>& done) {
-        while (ok() && !done() && loop_.run_next(end)) bury();
+        while (!done() && run_next(end)) {
+        }
         return ok() && done();
     }
-    void bury() {
-        while (!doomed_.empty()) {
-            SimHost* host = *doomed_.begin();
-            doomed_.erase(doomed_.begin());
-            if (host->alive()) crash(*host);
-        }
+
+    void begin_faults() {
+        settings_ = drawn_;
+        network_.begin_faults();
+        network_.on_sent([this](const std::string& from, const group::PeerMessage& message) {
+            faults_.after_send(from, message);
+        });
+        raft_witness_.on_leader([this](const std::string& host) { faults_.at_new_leader(host); });
+        faults_.begin();
     }
 
     void form_groups() {
@@ -137,7 +153,6 @@ class World {
                                             [&](Result<group::GroupLocation> made) {
                                                 waiting = false;
                                                 formed = made.has_value();
-                                                if (made.has_value()) ids_.push_back(made->group);
                                             });
                 return false;
             });
@@ -148,123 +163,14 @@ class World {
         }
     }
 
-    void crash(SimHost& host) {
-        ++crashes_;
-        failing_.erase(&host);
-        Owner life = host.life();
-        host.crash(chance(random_, settings_.power_cuts) ? SimHost::End::power_cut
-                                                         : SimHost::End::killed);
-        for (auto& client : clients_) client->host_died(life);
-        if (healing_) return;
-        Duration away = chance(random_, 0.3) ? Duration(20ms) : Duration(4s);
-        loop_.at(loop_.now() + between(random_, Duration(1ms), away), 0, [this, &host] {
-            if (!host.alive()) host.start();
-        });
-    }
-
-    // What a message promises is most at risk right after it left: votes, then acknowledgements.
-    static double risk(const group::PeerMessage& message) {
-        auto* envelope = std::get_if<group::RaftEnvelope>(&message);
-        if (envelope == nullptr) return 1;
-        if (auto* vote = std::get_if<raft::VoteReply>(&envelope->message)) {
-            return vote->granted && !vote->pre_vote ? 200 : 1;
-        }
-        return std::holds_alternative<raft::AppendReply>(envelope->message) ? 3 : 1;
-    }
-
-    void maybe_crash_after_send(const std::string& from, const group::PeerMessage& message) {
-        if (healing_ || !chance(random_, settings_.crashes_after_send * risk(message))) return;
-        auto host = std::ranges::find(hosts_, from, [](auto& h) { return h->name(); });
-        doomed_.insert(host->get());
-    }
-
     SimHost& any_host() { return *hosts_[random_() % hosts_.size()]; }
-    // Drawn once per 100 ms of simulated time.
-    bool now_and_then(double per_second) { return chance(random_, per_second / 10); }
-
-    void faults() {
-        if (now_and_then(settings_.crashes)) crash_somehow(any_host());
-        if (now_and_then(settings_.partitions)) partition();
-        if (now_and_then(settings_.one_way_cuts))
-            network_.cut(any_host().name(), any_host().name());
-        if (now_and_then(settings_.partitions + settings_.one_way_cuts)) network_.mend_cuts();
-        if (now_and_then(settings_.membership_changes)) change_membership();
-        if (now_and_then(settings_.transfers)) transfer();
-        if (now_and_then(settings_.snapshots)) take_snapshots();
-    }
-
-    void crash_somehow(SimHost& host) {
-        if (!host.alive()) return;
-        if (!chance(random_, settings_.crashes_in_disk)) return crash(host);
-        host.fail_disk_soon();
-        // If no operation follows, or the failure hit what can be done without, it dies all the same.
-        Owner life = host.life();
-        failing_.insert(&host);
-        loop_.at(loop_.now() + 200ms, 0, [this, &host, life] {
-            if (host.life() == life && !healing_) doomed_.insert(&host);
-        });
-    }
-
-    // Some hosts on one side, the rest on the other.
-    void partition() {
-        ++partitions_;
-        std::set<std::string> side;
-        for (auto& host : hosts_) {
-            if (chance(random_, 0.5)) side.insert(host->name());
-        }
-        for (auto& a : hosts_) {
-            for (auto& b : hosts_) {
-                if (side.contains(a->name()) != side.contains(b->name()))
-                    network_.cut(a->name(), b->name());
-            }
-        }
-    }
-
-    std::string any_group() { return "g" + std::to_string(random_() % settings_.groups); }
-
-    // One operator: a change begins when the former has ended, or can be taken for lost.
-    void change_membership() {
-        SimHost& at = any_host();
-        if (!at.serving() || loop_.now() < changing_until_) return;
-        changing_until_ = loop_.now() + 6s;
-        auto ended = [this](Result<EntryId>) { changing_until_ = loop_.now(); };
-        std::string host = any_host().name();
-        Time deadline = loop_.now() + 5s;
-        if (chance(random_, 0.6)) {
-            auto kind = chance(random_, 0.7) ? raft::VoteKind::promotable : raft::VoteKind::voter;
-            at.service().add_member(any_group(), host, kind, deadline, ended);
-        } else {
-            at.service().remove_member(any_group(), host, deadline, ended);
-        }
-    }
-
-    void transfer() {
-        SimHost& at = any_host();
-        if (!at.serving()) return;
-        std::string to = chance(random_, 0.5) ? std::string() : any_host().name();
-        at.service().transfer_leadership(any_group(), to, loop_.now() + 3s,
-                                         [](Result<group::Done>) {});
-    }
-
-    void take_snapshots() {
-        SimHost& at = any_host();
-        if (!at.serving()) return;
-        at.service().take_snapshot(any_group(), {}, loop_.now() + 5s,
-                                   [](Result<std::vector<group::SnapshotSummary>>) {});
-    }
 
     // I15: with all faults over, everything becomes available and equal again.
     void heal() {
         if (!ok()) return;
-        healing_ = true;
-        while (!failing_.empty()) {
-            SimHost* host = *failing_.begin();
-            failing_.erase(failing_.begin());
-            if (host->alive()) crash(*host);
-        }
+        faults_.end();
         network_.heal();
-        settings_.stall = 0;
-        settings_.sync_high = 2ms;
+        settings_.calm();
         for (auto& host : hosts_) {
             if (!host->alive()) host->start();
         }
@@ -298,7 +204,7 @@ class World {
                 name, true, loop_.now() + 2s,
                 [&, name, at = &host](Result<std::vector<group::MemberAnswer>> answers) {
                     asking = false;
-                    if (answers.has_value()) sweep_up(*at, name, *answers);
+                    if (answers.has_value()) operator_.sweep_up(*at, name, *answers);
                     why = answers.has_value() ? compare(*answers) : to_string(answers.error());
                 });
             return false;
@@ -323,7 +229,7 @@ class World {
                                                  picture += describe(answer);
                                          });
         Time end = loop_.now() + 2s;
-        while (loop_.run_next(end)) bury();
+        while (loop_.run_next(end)) faults_.bury();
         return picture;
     }
 
@@ -343,21 +249,6 @@ class World {
                     std::to_string(static_cast<int>(peer.kind));
         }
         return text + "\n";
-    }
-
-    // What an operator does with a member that its host does not have (an addition that was cut
-    // short, docs/operations.md): removes it.
-    void sweep_up(SimHost& at, const std::string& name,
-                  const std::vector<group::MemberAnswer>& answers) {
-        if (!at.serving() || loop_.now() < changing_until_) return;
-        for (const group::MemberAnswer& answer : answers) {
-            if (!answer.error || answer.error->code != Errc::no_such_group) continue;
-            ++swept_;
-            changing_until_ = loop_.now() + 3s;
-            return at.service().remove_member(
-                name, answer.host, loop_.now() + 2s,
-                [this](Result<EntryId>) { changing_until_ = loop_.now(); });
-        }
     }
 
     bool write_once(const std::string& name, Time end) {
@@ -422,21 +313,17 @@ class World {
         return {};
     }
 
-    Settings settings_;
+    Settings settings_;  // as they are now
+    const Settings drawn_;
     Random random_;
     SimLoop loop_;
     Witness witness_;
+    RaftWitness raft_witness_;
     SimNetwork network_;
     std::vector<std::unique_ptr<SimHost>> hosts_;
     std::vector<std::unique_ptr<SimClient>> clients_;
-    std::vector<GroupId> ids_;
-    std::set<SimHost*> doomed_;
-    std::set<SimHost*> failing_;  // their disks were told to fail; forgotten when they die
-    bool healing_ = false;
-    Time changing_until_{};
-    std::uint64_t swept_ = 0;
-    std::uint64_t crashes_ = 0;
-    std::uint64_t partitions_ = 0;
+    SimOperator operator_;
+    Faults faults_;
     std::string last_answer_;
 };
 
