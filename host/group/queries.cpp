@@ -126,10 +126,15 @@ void Queries::finish(QueryId id, Result<QueryAnswer> result) {
 void Queries::expire(QueryId id) {
     auto late = pending_.extract(id);
     if (late.empty()) return;
-    if (late.mapped().fenced) fenced_.erase(*late.mapped().fenced);
-    late.mapped().done(fail(
-        Errc::deadline_exceeded,
-        std::string("the query waited for ") + late.mapped().waits_for + " until its deadline"));
+    std::string waited_for = late.mapped().waits_for;
+    if (late.mapped().fenced) {
+        fenced_.erase(*late.mapped().fenced);
+        waited_for = "entry " + std::to_string(late.mapped().fence.value()) +
+                     " to be applied (this member is at " +
+                     std::to_string(member_.applied().index.value()) + ")";
+    }
+    late.mapped().done(fail(Errc::deadline_exceeded,
+                            "the query waited for " + waited_for + " until its deadline"));
 }
 
 void Queries::fail_all(const Error& why) {

@@ -26,6 +26,12 @@ std::vector<std::size_t> victims(Random& random, std::size_t round, std::size_t 
 
 class KillRounds : public Kill, public ::testing::WithParamInterface<int> {
  protected:
+    // Recovery may be cut short as well, and again finds whatever it left.
+    void die_while_starting(Random& random, const std::vector<std::size_t>& hosts) {
+        for (std::size_t at : hosts) cluster_.launch(at);
+        std::this_thread::sleep_for(between(random, 0ms, 60ms));
+        cluster_.kill(hosts);
+    }
     // Kills, lets the others go on if they can, and starts again.
     void round(Random& random, std::size_t number) {
         auto dead = victims(random, number, cluster_.size());
@@ -33,6 +39,7 @@ class KillRounds : public Kill, public ::testing::WithParamInterface<int> {
         cluster_.kill(dead);
         if (dead.size() == 1) both_go_on();
         std::this_thread::sleep_for(between(random, 0ms, 200ms));
+        if (random() % 4 == 0) die_while_starting(random, dead);
         cluster_.start(dead);
         both_go_on();
     }

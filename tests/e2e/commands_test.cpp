@@ -43,6 +43,10 @@ TEST_F(Commands, commands_and_queries_are_words_that_the_machine_declares) {
     auto answer = cli.data({"query", "demo", "get", "a", "--read", "local", "--at-least", index});
     EXPECT_EQ(text_of(answer, "text"), "1");
     EXPECT_GE(answer.at("index").to_number<std::uint64_t>(), std::stoull(index));
+    auto late =
+        cli.error({"query", "demo", "get", "a", "--at-least", "999999", "--timeout", "1s"}, 4);
+    EXPECT_EQ(late.at("name"), "deadline_exceeded");
+    EXPECT_THAT(text_of(late, "message"), HasSubstr("entry 999999 to be applied (this member is"));
 }
 
 TEST_F(Commands, a_plugin_is_installed_shown_and_runs_a_group_from_birth_to_death) {
