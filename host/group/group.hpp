@@ -31,6 +31,9 @@ struct GroupOptions {
     std::uint32_t snapshot_window = 4;     // pieces asked for ahead
     Duration snapshot_piece_timeout = 2s;  // then asked again
     std::size_t snapshots_kept = 2;
+    // After a leader that stops has handed over: so long it tells clients who leads now, that none of them
+    // is left with a command that nobody answered.
+    Duration farewell = 100ms;
 };
 
 // Where a member sends. Implemented by the shard on top of Transport.

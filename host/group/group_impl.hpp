@@ -167,6 +167,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     bool hand_over_pending_ = false;
     bool left_ = false;
     bool handed_over_ = false;
+    bool saying_farewell_ = false;
     std::function<void()> stop_done_;
 };
 

@@ -230,11 +230,9 @@ void Group::Impl::stop(bool hand_over, std::function<void()> done) {
 
 // What was on its way when leadership went may still settle here, under the new leader.
 void Group::Impl::check_hand_over() {
-    if (phase_ == Phase::stopping && handed_over_ && submissions_.count() == 0) {
-        scheduler_.post([this] {
-            if (phase_ == Phase::stopping) finish_stop();
-        });
-    }
+    if (phase_ != Phase::stopping || !handed_over_ || submissions_.count() != 0) return;
+    if (std::exchange(saying_farewell_, true)) return;
+    deadlines_.add(scheduler_.now() + options_.farewell, [this] { finish_stop(); });
 }
 
 void Group::Impl::finish_stop() {

@@ -174,6 +174,26 @@ TEST(Stop, hands_leadership_over_and_answers_what_is_under_way) {
     cluster.expect_agreement();
 }
 
+TEST(Stop, tells_those_who_come_late_who_leads_now) {
+    TestCluster cluster(3);
+    cluster.apply("a");
+    TestMember& old = cluster.leader();
+    bool done = false;
+    old.group->stop(true, [&done] { done = true; });
+    ASSERT_TRUE(cluster.run_until(
+        [&] { return !old.group->leader().empty() && old.group->leader() != old.host; }));
+    cluster.scheduler.run_for(50ms);
+    EXPECT_FALSE(done);
+    auto late = cluster.submit(old, "b");
+    cluster.scheduler.run_ready();
+    const auto* refused = std::get_if<group::NotApplied>(&*late);
+    ASSERT_NE(refused, nullptr) << say(*late);
+    EXPECT_EQ(refused->leader, old.group->leader());
+    ASSERT_TRUE(cluster.run_until([&] { return done; }, 1s));
+    old.group.reset();
+    old.log.crash();
+}
+
 TEST(Stop, gives_up_handing_over_after_one_election_timeout) {
     TestCluster cluster(3);
     cluster.apply("a");
