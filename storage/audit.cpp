@@ -21,6 +21,7 @@ class Opening {
  private:
     Result<void> list_files();
     Result<void> open_settled();
+    Result<void> load_settled();
     Result<void> replace_settled(const std::string& why);
     Result<void> open_watermark();
     Result<void> replay_files(Replay& replay);
@@ -96,18 +97,9 @@ Result<void> Opening::open_settled() {
     }
     std::string why;
     if (there) {
-        auto settled = home_.open();
-        if (settled.has_value()) log_.settled = std::move(*settled);
-        if (!settled.has_value()) why = settled.error().what;
-        if (!home_.complaint().empty()) log_.findings.push_back(home_.complaint());
-        if (log_.settled) {
-            auto state = log_.settled->load();
-            if (!state.has_value() && state.error().code == Errc::format_unknown) {
-                return state.error();
-            }
-            if (state.has_value()) log_.settled_state = std::move(*state);
-            if (!state.has_value()) why = state.error().what;
-        }
+        auto loaded = load_settled();
+        if (!loaded.has_value() && loaded.error().code != Errc::corrupt) return loaded.error();
+        if (!loaded.has_value()) why = loaded.error().what;
     } else if (!wal_.empty() || copy.state) {
         why = "the settled log is missing";
     } else {
@@ -126,6 +118,17 @@ Result<void> Opening::open_settled() {
         log_.settled_state.mark.file = wal_.empty() ? 0 : wal_.front() - 1;
         log_.findings.emplace_back("of the settled log there is no second copy either");
     }
+    return {};
+}
+
+// Only Errc::corrupt is damage. A disk that is full or a file that may not be opened says nothing about
+// what is in it.
+Result<void> Opening::load_settled() {
+    auto settled = home_.open();
+    if (!home_.complaint().empty()) log_.findings.push_back(home_.complaint());
+    if (!settled.has_value()) return settled.error();
+    log_.settled = std::move(*settled);
+    TRY(log_.settled_state, log_.settled->load());
     return {};
 }
 

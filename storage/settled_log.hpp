@@ -58,7 +58,7 @@ class SettledHome {
     // A new, empty one: there whole, or not at all.
     virtual Result<std::unique_ptr<SettledLog>> create() = 0;
     // The one that exists, with every checksum verified. Errc::corrupt says what is wrong with it;
-    // nothing of it is open then.
+    // nothing of it is open then. Errc::io, disk_full: it cannot be opened now, and may be sound.
     virtual Result<std::unique_ptr<SettledLog>> open() = 0;
     // What open() found wrong and could put right, with nothing lost. Empty: nothing.
     virtual std::string complaint() const { return {}; }

@@ -7,7 +7,7 @@
 namespace quorate::storage {
 
 Error wiredtiger_error(const std::string& what, int code) {
-    Errc errc = code == ENOSPC                               ? Errc::disk_full
+    Errc errc = code == ENOSPC || code == EDQUOT             ? Errc::disk_full
                 : code == WT_NOTFOUND                        ? Errc::not_found
                 : code == WT_ERROR || code == WT_TRY_SALVAGE ? Errc::corrupt
                                                              : Errc::io;

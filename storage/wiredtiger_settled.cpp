@@ -3,6 +3,7 @@
 #include "host/base/log.hpp"
 #include "storage/wal_bytes.hpp"
 #include "storage/wiredtiger_connection.hpp"
+#include "storage/wiredtiger_obstacle.hpp"
 #include "storage/wiredtiger_seal.hpp"
 
 #include <algorithm>
@@ -256,6 +257,7 @@ class WiredTigerHome final : public SettledHome {
         return std::string(creating) + "cache_size=" + std::to_string(options_.cache_bytes) +
                ",session_max=8,eviction=(threads_min=1,threads_max=1),config_base=false";
     }
+    Result<std::unique_ptr<SettledLog>> try_open();
 
     const WiredTigerOptions options_;
     const fs::path path_;
@@ -289,7 +291,19 @@ Result<std::unique_ptr<SettledLog>> WiredTigerHome::create() {
     return open();
 }
 
+// What fails although nothing stands in its way is damaged. Looked at before, so that nothing is
+// begun that cannot end, and after, since space and descriptors are shared with others.
 Result<std::unique_ptr<SettledLog>> WiredTigerHome::open() {
+    TRY_VOID(check_no_obstacle(path_, options_.min_free_bytes));
+    auto opened = try_open();
+    if (opened.has_value() || opened.error().code == Errc::disk_full) return opened;
+    TRY_VOID(check_no_obstacle(path_, options_.min_free_bytes));
+    Error damage = opened.error();
+    damage.code = Errc::corrupt;
+    return damage;
+}
+
+Result<std::unique_ptr<SettledLog>> WiredTigerHome::try_open() {
     WiredTigerSeal seal(path_);
     TRY(complaint_, seal.restore());
     TRY_VOID(seal.take_away());

@@ -1,3 +1,4 @@
+#include "storage/wiredtiger_settled.hpp"
 #include "tests/storage/disk_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -5,6 +6,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sys/resource.h>
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
@@ -170,6 +173,61 @@ TEST_F(WiredTigerDamage, damage_is_reported_at_each_start_until_it_is_repaired) 
     }
     host.disk.reset();
     for (const RecoveredLog& log : open(host).logs) EXPECT_FALSE(log.damage);
+}
+
+// ---- sound, but in no state to be opened --------------------------------------------------------
+
+// Lets this process open only so many files more, until its end.
+class FewDescriptors {
+ public:
+    explicit FewDescriptors(rlim_t more) {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        rlimit few = before_;
+        few.rlim_cur =
+            static_cast<rlim_t>(std::distance(fs::directory_iterator("/proc/self/fd"), {})) + more;
+        ::setrlimit(RLIMIT_NOFILE, &few);
+    }
+    ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+    rlimit before_{};
+};
+
+TEST_F(WiredTigerDamage, a_log_that_cannot_be_opened_for_want_of_descriptors_is_left_as_it_is) {
+    for (rlim_t more = 0; more < 16; ++more) {
+        DiskUnderTest host;
+        host.disk.reset();
+        copy(kept.path(), host.directory.path());
+        {
+            FewDescriptors few(more);
+            auto opened = DiskLogStore::open(
+                {.log = small_files(), .settled_directory = host.directory.path() + "/log/settled"},
+                *host.files, [](const Error&) {});
+            if (opened.has_value()) {
+                EXPECT_TRUE((*opened)->findings().empty());
+            } else {
+                EXPECT_NE(opened.error().code, Errc::corrupt);
+            }
+        }
+        EXPECT_FALSE(fs::exists(host.directory.path() + "/log/damaged")) << more;
+        Found found = open(host);
+        EXPECT_TRUE(found.findings.empty()) << found.findings.front();
+        for (const RecoveredLog& log : found.logs) EXPECT_FALSE(log.damage) << more;
+        check(host, std::move(found), std::to_string(more));
+    }
+}
+
+TEST_F(WiredTigerDamage, a_log_on_a_full_disk_is_not_opened_and_not_damaged) {
+    DiskUnderTest host;
+    host.disk.reset();
+    copy(kept.path(), host.directory.path());
+    std::string directory = host.directory.path() + "/log/settled";
+    auto full = make_wiredtiger_home({.directory = directory, .min_free_bytes = ~0ull})->open();
+    ASSERT_FALSE(full.has_value());
+    EXPECT_EQ(full.error().code, Errc::disk_full);
+    Found found = open(host);
+    EXPECT_TRUE(found.findings.empty());
+    check(host, std::move(found), "after the disk was full");
 }
 
 }  // namespace
