@@ -97,6 +97,7 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
     using namespace quorate;
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write
     daemon::Options options;
     options.sources.environment = daemon::environment();
     CLI::App app("quorated: one Quorate host", "quorated");

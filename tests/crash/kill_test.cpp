@@ -57,5 +57,42 @@ TEST_F(Kill, a_host_that_was_away_past_the_others_truncation_catches_up_by_snaps
     EXPECT_GT(late->status->snapshot.value(), 0u);
 }
 
+// What it had not made durable it had acknowledged to nobody; its own log says why it ended.
+TEST_F(Kill, a_host_whose_disk_refuses_a_write_ends_itself_and_nothing_is_lost) {
+    for (const char* group : {"map", "ledger"}) {
+        both_go_on();
+        ClusterHost& host = cluster_.host(cluster_.leader(group));
+        host.process->limit_files(64 << 10);
+        EXPECT_EQ(host.process->wait(60s), 3) << "quorated's exit code for a disk that failed";
+        EXPECT_NE(read_text(host.log).find(" error disk_failed "), std::string::npos);
+        both_go_on();
+        cluster_.start(cluster_.at(host.name));
+    }
+    both_go_on();
+    check();
+}
+
+// The files of the log are as large as they will ever be; where they settle is not.
+TEST(KillSettling, a_host_that_cannot_settle_its_log_ends_itself_and_nothing_is_lost) {
+    Cluster cluster({.settings = {"snapshot.interval_entries=0"}});
+    cluster.install(kv_plugin());
+    cluster.create_group("map", "quorate.kv");
+    Load load({.endpoints = cluster.endpoints(),
+               .group = "map",
+               .tongue = &large_kv_tongue(),
+               .threads = 2,
+               .per_second = 5000});
+    std::size_t victim = (cluster.leader("map") + 1) % cluster.size();
+    ClusterHost& host = cluster.host(victim);
+    host.process->limit_files(1 << 20);
+    EXPECT_EQ(host.process->wait(60s), 3) << "quorated's exit code for a disk that failed";
+    EXPECT_NE(read_text(host.log).find(" error disk_failed "), std::string::npos);
+    cluster.start(victim);
+    load.wait_for_more(1000);
+    load.stop();
+    cluster.wait_equal("map");
+    EXPECT_EQ(load.verify(cluster.client()), "");
+}
+
 }  // namespace
 }  // namespace quorate::testing

@@ -95,7 +95,7 @@ TEST_F(BadInput, a_command_over_the_limit_is_refused_and_not_applied) {
     auto* refused = std::get_if<client::NotApplied>(&outcome);
     ASSERT_NE(refused, nullptr);
     EXPECT_EQ(refused->error.code, Errc::command_too_large) << to_string(refused->error);
-    EXPECT_THAT(refused->error.what, HasSubstr("8388608"));
+    EXPECT_THAT(refused->error.what, HasSubstr("9437184 bytes, the limit is 8388608"));
 }
 
 TEST_F(BadInput, bytes_that_the_machine_cannot_read_are_an_applied_rejection) {

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <stdexcept>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <system_error>
@@ -119,6 +120,11 @@ std::optional<int> Process::wait(Duration timeout) {
     if (::waitpid(id_, &status, 0) != id_) throw_errno("waitpid");
     end_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
     return end_;
+}
+
+void Process::limit_files(std::uint64_t bytes) {
+    rlimit limit{bytes, bytes};
+    if (::prlimit(id_, RLIMIT_FSIZE, &limit, nullptr) != 0) throw_errno("prlimit");
 }
 
 std::uint64_t Process::resident_bytes() const {

@@ -32,6 +32,8 @@ class Process {
     void signal(int number);
     // How it ended: its exit code, or minus the signal. Nothing if it runs on after `timeout`.
     std::optional<int> wait(Duration timeout);
+    // From now on it can write no file beyond this offset: EFBIG, once it ignores the signal.
+    void limit_files(std::uint64_t bytes);
     // From /proc, in bytes; 0 if it is gone.
     std::uint64_t resident_bytes() const;
 
