@@ -89,6 +89,8 @@ class World {
     void observe_change(Node& node, const Changed& change);
     void observe_commit(Node& node, const Output& output);
     void observe_leader(Node& node);
+    void check_elected(const Node& leader);
+    void check_counted(const Node& leader, Index commit);
     void check_complete(const Node& leader, const Committed& entry);
     void check_promise(const Node& node, const Send& send);
     void transmit(MemberId from, const Send& send);
@@ -126,7 +128,8 @@ class World {
     std::uint64_t next_member_ = 1, next_id_ = 1;
 
     std::map<Term, MemberId> leaders_;
-    std::map<MemberId, EntryId> acknowledged_;  // the term it was in and how far
+    std::map<std::pair<Term, MemberId>, MemberId> votes_;  // by term and voter
+    std::map<MemberId, EntryId> acknowledged_;             // the term it was in and how far
     std::vector<Committed> history_;
     std::unordered_map<std::uint64_t, std::uint64_t> chains_;  // by term and index
     std::map<std::pair<MemberId, ReadId>, Index> asked_;       // what had been committed then

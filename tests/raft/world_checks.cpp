@@ -1,4 +1,6 @@
 #include "host/base/check.hpp"
+#include "host/raft/membership.hpp"
+#include "host/raft/quorum.hpp"
 #include "tests/raft/world.hpp"
 
 #include <algorithm>
@@ -81,6 +83,10 @@ void World::observe_commit(Node& node, const Output& output) {
     }
     if (!output.commit) return;
     const EntryLog& log = node.log();
+    auto leader = leaders_.find(node.core().term());
+    bool leads = node.core().role() == Role::leader && leader != leaders_.end() &&
+                 leader->second == node.id();
+    if (leads && output.commit->value() > history_.size()) check_counted(node, *output.commit);
     Index from =
         std::max(log.base().index, Index(history_.size() > 64 ? history_.size() - 64 : 0)).next();
     for (Index i = from; i <= *output.commit; i = i.next()) {
@@ -105,6 +111,41 @@ void World::observe_commit(Node& node, const Output& output) {
     }
 }
 
+// I5: what nobody had committed yet a leader commits by counting: an entry of its own term, durable on a
+// majority of the voters. The membership may have changed in the same turn.
+void World::check_counted(const Node& leader, Index commit) {
+    EntryId entry = leader.log().at(commit).id;
+    if (entry.term != leader.core().term())
+        fail("an entry of an earlier term is committed by counting: " + text(entry));
+    if (settings_.damages) return;  // what was counted may be lost since
+    auto holds = [&](const Member& member) {
+        auto node = nodes_.find(member.id);
+        if (member.kind != VoteKind::voter || node == nodes_.end()) return false;
+        const EntryLog& disk = node->second->durable_log();
+        return commit <= disk.base().index ||
+               (commit <= disk.last() && disk.at(commit).id == entry);
+    };
+    for (Index at : {commit, leader.core().last().index}) {
+        const Membership& membership = leader.core().membership_at(at);
+        auto held = std::count_if(membership.members.begin(), membership.members.end(), holds);
+        if (static_cast<std::size_t>(held) >= majority(voter_count(membership))) return;
+    }
+    fail("committed without a majority: " + text(entry));
+}
+
+// I1 by its cause: a majority of the voters that its log names voted for it.
+void World::check_elected(const Node& leader) {
+    const Membership& membership = leader.core().membership();
+    auto votes = std::count_if(
+        membership.members.begin(), membership.members.end(), [&](const Member& member) {
+            auto vote = votes_.find({leader.core().term(), member.id});
+            bool for_it = vote != votes_.end() && vote->second == leader.id();
+            return member.kind == VoteKind::voter && (for_it || member.id == leader.id());
+        });
+    if (static_cast<std::size_t>(votes) < majority(voter_count(membership)))
+        fail(text(leader.id()) + " leads without a majority of the votes");
+}
+
 // Election Safety, and Leader Completeness for what was committed before.
 void World::observe_leader(Node& node) {
     reach_.elections++;
@@ -112,6 +153,7 @@ void World::observe_leader(Node& node) {
     if (!is_new && known->second != node.id())
         fail("Election Safety: " + text(known->second) + " and " + text(node.id()) +
              " lead one term");
+    check_elected(node);
     for (const Committed& entry : history_) {
         if (entry.by < node.core().term()) check_complete(node, entry);
     }
@@ -131,6 +173,7 @@ void World::check_promise(const Node& node, const Send& send) {
     if (const auto* vote = std::get_if<VoteReply>(&send.message)) {
         if (vote->granted && !vote->pre_vote && hard != HardState{vote->term, send.to})
             fail("a vote is promised that is not on disk");
+        if (vote->granted && !vote->pre_vote) votes_[{vote->term, node.id()}] = send.to;
     } else if (const auto* request = std::get_if<VoteRequest>(&send.message)) {
         if (!request->pre_vote && hard != HardState{request->term, node.id()})
             fail("a campaign begins that is not on disk");

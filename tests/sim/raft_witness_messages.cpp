@@ -143,7 +143,7 @@ void RaftWitness::note_commit(const Sender& from, Term term, Index commit) {
     if (commit <= leader.announced || commit <= log.base().index) return;
     if (commit > log.last().index) return breach("a leader commits what it does not hold");
     EntryId entry = log.id_at(commit);
-    if (commit > leader.inherited) {
+    if (commit > leader.inherited && !group.committed.contains(commit)) {
         if (entry.term != term)
             breach("an entry of an earlier term is committed by counting: " + text(entry));
         check_commit(from, leader, entry);
@@ -168,8 +168,8 @@ void RaftWitness::note_committed(Group& group, EntryId entry, Term by) {
     }
 }
 
-// I5: a leader commits by counting an entry of its own term, durable on a majority of the voters.
-// The membership may have changed since it counted.
+// I5: what nobody had committed yet a leader commits by counting: an entry of its own term, durable on a
+// majority of the voters. The membership may have changed since it counted.
 void RaftWitness::check_commit(const Sender& from, const Leader& leader, EntryId entry) {
     auto holds = [&](MemberId voter) {
         const raft::TermLog& disk = members_[voter].disk.terms;
