@@ -62,10 +62,14 @@ bool Core::has_prev(EntryId prev) const {
     return true;
 }
 
+// To an earlier term's message it says the term and nothing else: its sender may lead this one by now,
+// and what was asked in the other must not pass for an answer in this.
 void Core::refuse_append(MemberId from, const AppendEntries& m) {
-    AppendReply reply{
-        .term = hard_.term, .recovering = recovering_, .match = m.prev.index, .round = m.round};
+    AppendReply reply{.term = hard_.term, .recovering = recovering_};
+    if (mutant(Mutant::earlier_round_answered)) reply.round = m.round;
     if (m.term == hard_.term) {
+        reply.match = m.prev.index;
+        reply.round = m.round;
         reply.hint = log_.latest_not_after(m.prev.index.prev(), m.prev.term);
         if (reply.hint.index < commit_) reply.hint = log_.id_at(commit_);
         following_.answered = following_.round;

@@ -10,7 +10,7 @@ namespace quorate::raft {
 // offer covers and this log already holds is thereby known to be committed and the leader's.
 void Core::handle(MemberId from, SnapshotOffer&& m) {
     if (!obey(from, m.term, m.round)) {
-        promise(from, AppendReply{.term = hard_.term, .recovering = recovering_, .round = m.round});
+        promise(from, AppendReply{.term = hard_.term, .recovering = recovering_});
         return;
     }
     if (!is_valid(m.membership)) return;

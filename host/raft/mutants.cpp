@@ -48,6 +48,8 @@ const char* name_of(Mutant which) {
             return "snapshot_drops_longer_log";
         case Mutant::non_voter_counted:
             return "non_voter_counted";
+        case Mutant::earlier_round_answered:
+            return "earlier_round_answered";
     }
     return "?";
 }

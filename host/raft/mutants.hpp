@@ -28,7 +28,8 @@ enum class Mutant : std::uint8_t {
     snapshot_moves_back,           // a late snapshot replaces a newer state
     snapshot_drops_longer_log,     // a snapshot cuts acknowledged entries that follow it
     non_voter_counted,             // members without a vote count in quorums
-    last_ = non_voter_counted,
+    earlier_round_answered,  // a reply to an earlier term's message answers a round of this term
+    last_ = earlier_round_answered,
 };
 
 #ifdef QUORATE_MUTANTS

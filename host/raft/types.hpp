@@ -95,7 +95,8 @@ struct AppendReply {
     bool accepted = false;
     bool recovering = false;  // the sender stores but may not be counted in any quorum
     // accepted: durable and equal to the leader's log up to here.
-    // refused: the index of the prev that was refused, so that a late refusal is known for one.
+    // refused: the index of the prev that was refused, so that a late refusal is known for one; 0 with
+    // round 0: the message was of an earlier term, and only the term is told.
     Index match;
     EntryId hint;  // refused: the leader should try a prev no later than this (§3.5, backtracking)
     std::uint64_t round = 0;

@@ -235,6 +235,7 @@ void World::fetch_snapshot(Node& node, const SnapshotWanted& wanted) {
 
 void World::transmit(MemberId from, const Send& send) {
     check_promise(*nodes_.at(from), send);
+    check_round(*nodes_.at(from), send);
     std::size_t copies = 1;
     if (faults_ && chance(settings_.loss)) copies = 0;
     if (faults_ && chance(settings_.repeat)) copies += 1;

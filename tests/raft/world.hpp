@@ -93,6 +93,7 @@ class World {
     void check_counted(const Node& leader, Index commit);
     void check_complete(const Node& leader, const Committed& entry);
     void check_promise(const Node& node, const Send& send);
+    void check_round(const Node& node, const Send& send);
     void transmit(MemberId from, const Send& send);
     void fetch_snapshot(Node& node, const SnapshotWanted& wanted);
     void schedule_tick(Node& node);
@@ -128,8 +129,9 @@ class World {
     std::uint64_t next_member_ = 1, next_id_ = 1;
 
     std::map<Term, MemberId> leaders_;
-    std::map<std::pair<Term, MemberId>, MemberId> votes_;  // by term and voter
-    std::map<MemberId, EntryId> acknowledged_;             // the term it was in and how far
+    std::map<std::pair<Term, MemberId>, MemberId> votes_;        // by term and voter
+    std::map<std::pair<Term, MemberId>, std::uint64_t> rounds_;  // the latest that it was asked
+    std::map<MemberId, EntryId> acknowledged_;                   // the term it was in and how far
     std::vector<Committed> history_;
     std::unordered_map<std::uint64_t, std::uint64_t> chains_;  // by term and index
     std::map<std::pair<MemberId, ReadId>, Index> asked_;       // what had been committed then

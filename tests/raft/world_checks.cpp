@@ -167,6 +167,21 @@ void World::check_complete(const Node& leader, const Committed& entry) {
              text(entry.id));
 }
 
+// I20 by its cause: who answers a round was asked it, in that term.
+void World::check_round(const Node& node, const Send& send) {
+    auto asked = [&](Term term, std::uint64_t round) {
+        std::uint64_t& latest = rounds_[{term, send.to}];
+        latest = std::max(latest, round);
+    };
+    if (const auto* append = std::get_if<AppendEntries>(&send.message))
+        asked(append->term, append->round);
+    if (const auto* offer = std::get_if<SnapshotOffer>(&send.message))
+        asked(offer->term, offer->round);
+    const auto* reply = std::get_if<AppendReply>(&send.message);
+    if (reply != nullptr && reply->round > rounds_[{reply->term, node.id()}])
+        fail(text(node.id()) + " answers a round of another term");
+}
+
 // What a message promises is on the disk when the message leaves.
 void World::check_promise(const Node& node, const Send& send) {
     const HardState& hard = node.durable_hard();

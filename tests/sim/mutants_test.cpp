@@ -21,9 +21,11 @@ constexpr std::uint64_t seeds = 300;
 
 // In most worlds.
 [[maybe_unused]] constexpr Mutant caught_at_once[] = {
-    Mutant::vote_before_durable, Mutant::ack_before_durable,      Mutant::older_term_committed,
-    Mutant::duplicate_truncates, Mutant::read_before_term_commit, Mutant::double_vote,
-    Mutant::vote_ignores_log,    Mutant::minority_quorum,         Mutant::truncation_keeps_durable,
+    Mutant::vote_before_durable,      Mutant::ack_before_durable,
+    Mutant::older_term_committed,     Mutant::duplicate_truncates,
+    Mutant::read_before_term_commit,  Mutant::double_vote,
+    Mutant::vote_ignores_log,         Mutant::minority_quorum,
+    Mutant::truncation_keeps_durable, Mutant::earlier_round_answered,
 };
 // In one of five worlds, or one of fifty.
 [[maybe_unused]] constexpr Mutant caught_in_time[] = {

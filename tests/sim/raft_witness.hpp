@@ -72,7 +72,8 @@ class RaftWitness {
         std::map<Index, Term> latest;                      // seen at each index
         std::map<Index, std::map<Term, raft::Membership>> memberships;
         std::map<Term, Leader> leaders;
-        std::map<std::pair<Term, MemberId>, MemberId> votes;  // by term and voter
+        std::map<std::pair<Term, MemberId>, MemberId> votes;        // by term and voter
+        std::map<std::pair<Term, MemberId>, std::uint64_t> rounds;  // the latest that it was asked
         std::map<Index, Committed> committed;
     };
     struct Sender {
@@ -99,6 +100,7 @@ class RaftWitness {
     template <class Other>
     void on(const Sender&, const Other&) {}
     void note_vote(const Sender& from, Term term, MemberId candidate);
+    static void note_round(const Sender& from, Term term, std::uint64_t round);
     void check_elected(const Sender& from, Term term);
     void check_membership_entry(const Sender& from, const raft::AppendEntries& m,
                                 const raft::Entry& entry);

@@ -49,6 +49,9 @@ Index RaftWitness::snapshot_of(const Member& member) {
 
 // I7: what is acknowledged is durable. One that recovers is not counted and promises nothing.
 void RaftWitness::on(const Sender& from, const raft::AppendReply& m) {
+    // I20 by its cause: who answers a round was asked it, in that term.
+    if (m.round > from.group.rounds[{m.term, from.envelope.from}])
+        breach(text(from.envelope.from) + " answers a round of another term");
     if (!m.accepted || m.recovering) return;
     Member& member = from.member;
     member.acknowledged = {m.term, m.match};
@@ -65,7 +68,13 @@ void RaftWitness::on(const Sender& from, const raft::AppendReply& m) {
 
 // ---- leaders --------------------------------------------------------------------------------------
 
+void RaftWitness::note_round(const Sender& from, Term term, std::uint64_t round) {
+    std::uint64_t& latest = from.group.rounds[{term, from.envelope.to}];
+    latest = std::max(latest, round);
+}
+
 void RaftWitness::on(const Sender& from, const raft::SnapshotOffer& m) {
+    note_round(from, m.term, m.round);
     auto leader = from.group.leaders.find(m.term);
     if (leader != from.group.leaders.end() && leader->second.id != from.envelope.from)
         breach("Election Safety: two leaders in term " + std::to_string(m.term.value()));
@@ -73,6 +82,7 @@ void RaftWitness::on(const Sender& from, const raft::SnapshotOffer& m) {
 
 void RaftWitness::on(const Sender& from, const raft::AppendEntries& m) {
     Group& group = from.group;
+    note_round(from, m.term, m.round);
     auto [leader, first] =
         group.leaders.try_emplace(m.term, Leader{from.envelope.from, m.commit, {}});
     if (leader->second.id != from.envelope.from)
