@@ -95,6 +95,9 @@ Result<void> apply_table(Config& config, const std::string& file, const std::str
     return {};
 }
 
+// toml++ follows a key's parts by recursion: what is as deep as this is long still fits the stack.
+constexpr std::size_t max_file_bytes = 32 * 1024;
+
 Result<std::string> read_file(const std::string& file) {
     std::error_code ignored;
     if (std::filesystem::is_directory(file, ignored)) {
@@ -106,6 +109,11 @@ Result<std::string> read_file(const std::string& file) {
     if (why != 0 || in.bad()) {
         return fail(Errc::config_unreadable,
                     fmt::format("cannot read {}: {}", file, std::generic_category().message(why)));
+    }
+    if (text.size() > max_file_bytes) {
+        return fail(Errc::config_unreadable,
+                    fmt::format("{} has {} bytes; a configuration has at most {}", file,
+                                text.size(), max_file_bytes));
     }
     return text;
 }

@@ -1,5 +1,6 @@
 #include "host/group/admin.hpp"
 #include "host/group/errands.hpp"
+#include "host/group/leftovers.hpp"
 #include "host/group/locate.hpp"
 #include "host/group/names.hpp"
 
@@ -46,6 +47,8 @@ void leave_errands(HostShard& shard, const MemberStatus& group) {
 
 Operation<Result<Done>> delete_group(HostShard& shard, std::string name, Time deadline) {
     if (auto checked = check_name(name); !checked) co_return checked.error();
+    auto leftovers = co_await remove_leftovers(shard, name, deadline);
+    if (leftovers || leftovers.error().code != Errc::no_such_group) co_return leftovers;
     // Not whatever group has the name later: another may be created while we ask again.
     GroupId id;
     LeaderRequest request{

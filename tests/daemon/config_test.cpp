@@ -75,6 +75,13 @@ TEST(Config, broken_toml_names_its_line) {
     EXPECT_NE(error.what.find(":4:"), std::string::npos) << error.what;
 }
 
+TEST(Config, a_file_that_is_no_configuration_at_all_is_refused_by_its_size) {
+    std::string key = "a";
+    for (int i = 0; i < 50'000; ++i) key += ".a";
+    ConfigFile deep(key + " = 1");
+    EXPECT_EQ(error_of({.file = deep.path()}).code, Errc::config_unreadable);
+}
+
 TEST(Config, a_missing_file_is_unreadable) {
     EXPECT_EQ(error_of({.file = "/nowhere/host.toml"}).code, Errc::config_unreadable);
 }

@@ -216,6 +216,33 @@ TEST(HostGroups, a_member_that_missed_the_deletion_is_removed_when_its_host_is_b
     EXPECT_EQ(members_on(cluster, cluster.host("h3")), 0u);
 }
 
+// Who would have told the absent host is restarted and has forgotten it.
+TEST(HostGroups, what_is_left_of_a_deleted_group_can_be_deleted_too) {
+    HostCluster cluster(3);
+    ASSERT_TRUE(cluster.create(cluster.host(0), "demo", {"h1", "h2", "h3"}).has_value());
+    cluster.host(2).crash();
+    ASSERT_TRUE(cluster.remove_group(cluster.host(0), "demo").has_value());
+    cluster.scheduler.run_for(1s);
+    for (TestHost* host : cluster.hosts_up()) host->crash();
+    for (std::size_t i = 0; i < 3; ++i) cluster.host(i).start();
+    cluster.scheduler.run_for(5s);
+    ASSERT_EQ(members_on(cluster, cluster.host(2)), 1u) << "nobody told it";
+    auto deleted = cluster.remove_group(cluster.host(1), "demo");
+    EXPECT_TRUE(deleted.has_value()) << to_string(deleted.error());
+    EXPECT_EQ(members_on(cluster, cluster.host(2)), 0u);
+    EXPECT_TRUE(cluster.create(cluster.host(0), "demo", {"h1", "h2", "h3"}).has_value());
+}
+
+TEST(HostGroups, a_minority_that_others_only_do_not_answer_for_is_not_taken_for_what_is_left) {
+    HostCluster cluster(3);
+    ASSERT_TRUE(cluster.create(cluster.host(0), "demo", {"h1", "h2", "h3"}).has_value());
+    cluster.host(0).crash();
+    cluster.host(1).crash();
+    cluster.scheduler.run_for(5s);
+    EXPECT_FALSE(cluster.remove_group(cluster.host(2), "demo").has_value());
+    EXPECT_EQ(members_on(cluster, cluster.host(2)), 1u);
+}
+
 TEST(HostGroups, a_port_of_a_deleted_group_does_not_reach_its_successor) {
     HostCluster cluster(2);
     ASSERT_TRUE(cluster.create(cluster.host(1), "demo", {"h2"}).has_value());
