@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using Kind = Parameter::Kind;
 
-constexpr Duration start_timeout = 20s;
+constexpr Duration start_timeout = 60s;  // far more than it takes, on a machine that is very busy
 
 // What lies beside this program: quorated in the same folder, plugins in ../plugins or
 // ../lib/quorate/plugins.

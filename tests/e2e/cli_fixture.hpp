@@ -24,7 +24,8 @@ class Cli {
 
     Ran operator()(Words words) {
         words.insert(words.begin(), quorate_program());
-        return run(std::move(words), {"QUORATE_DEV_DIR=" + directory(), "QUORATE_ENDPOINTS="});
+        return run(std::move(words), {"QUORATE_DEV_DIR=" + directory(), "QUORATE_ENDPOINTS="},
+                   150s);
     }
     // Its output, or a failure of the test with what it said instead.
     std::string ok(const Words& words) {
