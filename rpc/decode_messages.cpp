@@ -73,7 +73,8 @@ raft::AppendReply append_reply(Term of, schema::AppendReply::Reader in) {
             .recovering = in.getRecovering(),
             .match = index(in.getMatch()),
             .hint = {term(in.getHintTerm()), index(in.getHintIndex())},
-            .round = in.getRound()};
+            .round = in.getRound(),
+            .applied = index(in.getApplied())};
 }
 
 raft::SnapshotOffer snapshot_offer(Term of, schema::SnapshotOffer::Reader in) {

@@ -55,7 +55,7 @@ static_assert(static_cast<std::uint16_t>(raft::EntryKind::host) ==
               static_cast<std::uint16_t>(schema::EntryKind::HOST));
 
 void put(const raft::AppendReply& message, schema::RaftEnvelope::Builder out) {
-    const auto& [term, accepted, recovering, match, hint, round] = message;
+    const auto& [term, accepted, recovering, match, hint, round, applied] = message;
     out.setTerm(term.value());
     auto into = out.initAppendReply();
     into.setAccepted(accepted);
@@ -64,6 +64,7 @@ void put(const raft::AppendReply& message, schema::RaftEnvelope::Builder out) {
     into.setHintTerm(hint.term.value());
     into.setHintIndex(hint.index.value());
     into.setRound(round);
+    into.setApplied(applied.value());
 }
 
 void put(const raft::SnapshotOffer& message, schema::RaftEnvelope::Builder out) {

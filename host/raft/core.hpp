@@ -55,7 +55,9 @@ class Core {
         MemberId id;
         Index match;
         Index next;
+        Index applied;  // by its machine, as far as it has told; 0: nothing in this term yet
         State state = State::probe;
+        bool recovering = false;
         bool recent_active = false;  // heard from within the last election timeout
     };
     std::vector<PeerStatus> peers() const;  // empty unless leader

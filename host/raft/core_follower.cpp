@@ -70,6 +70,7 @@ void Core::refuse_append(MemberId from, const AppendEntries& m) {
     if (m.term == hard_.term) {
         reply.match = m.prev.index;
         reply.round = m.round;
+        reply.applied = applied_;
         reply.hint = log_.latest_not_after(m.prev.index.prev(), m.prev.term);
         if (reply.hint.index < commit_) reply.hint = log_.id_at(commit_);
         following_.answered = following_.round;
@@ -107,7 +108,8 @@ void Core::acknowledge() {
                               .accepted = true,
                               .recovering = recovering_,
                               .match = held,
-                              .round = following_.round});
+                              .round = following_.round,
+                              .applied = applied_});
     following_.acknowledged = held;
     following_.due = false;
 }

@@ -164,6 +164,7 @@ void Core::handle(MemberId from, AppendReply&& m) {
     if (m.recovering && !known->recovering) known->match = {};
     known->recovering = m.recovering;
     if (!m.recovering) known->answered = std::max(known->answered, m.round);
+    known->applied = std::max(known->applied, m.applied);
     m.accepted ? on_accepted(*known, m) : on_refused(*known, m);
     if (role_ == Role::leader) confirm_reads();
 }
@@ -204,9 +205,14 @@ void Core::resign() {
 std::vector<Core::PeerStatus> Core::peers() const {
     std::vector<PeerStatus> all;
     for (const Progress& peer : leading_.peers) {
-        if (!peer.leaving)
-            all.push_back(
-                {peer.id, peer.match, peer.next, peer.state, peer.active || peer.was_active});
+        if (peer.leaving) continue;
+        all.push_back({.id = peer.id,
+                       .match = peer.match,
+                       .next = peer.next,
+                       .applied = peer.applied,
+                       .state = peer.state,
+                       .recovering = peer.recovering,
+                       .recent_active = peer.active || peer.was_active});
     }
     return all;
 }

@@ -1,6 +1,7 @@
 #include "host/raft/core.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 // Leadership transfer (§3.10): stop taking proposals, wait until the heir's log is complete, have it
 // campaign at once. After one election timeout without a new leader, things go on as before.
@@ -24,13 +25,16 @@ TransferOutcome Core::start_transfer(const TransferLeadership& input) {
     return TransferOutcome::done;
 }
 
-// The voter whose log is most complete among those heard from; 0 if there is none.
+// The voter whose log is most complete among those heard from, and of several the one that has
+// applied most: a machine that stands still is of no use to a leader. 0 if there is none.
 MemberId Core::best_successor() const {
     const Progress* best = nullptr;
     for (const Progress& peer : leading_.peers) {
         bool able =
             is_voter(membership(), peer.id) && !peer.recovering && (peer.active || peer.was_active);
-        if (able && (!best || peer.match > best->match)) best = &peer;
+        if (!able) continue;
+        if (!best || std::tie(peer.match, peer.applied) > std::tie(best->match, best->applied))
+            best = &peer;
     }
     return best ? best->id : MemberId{};
 }

@@ -39,6 +39,7 @@ class Progress {
     PeerState state = PeerState::probe;
     Index match;                 // durable there and equal to our log up to here
     Index next;                  // the next entry to send
+    Index applied;               // by its machine, as far as it has told
     bool recovering = false;     // it lost part of what it promised: counts in no quorum
     bool active = true;          // heard from since the last quorum check
     bool was_active = true;      // and before that

@@ -100,6 +100,7 @@ struct AppendReply {
     Index match;
     EntryId hint;  // refused: the leader should try a prev no later than this (§3.5, backtracking)
     std::uint64_t round = 0;
+    Index applied;  // by the sender's machine: a leader that cannot apply looks for one that can
     friend bool operator==(const AppendReply&, const AppendReply&) = default;
 };
 
@@ -168,8 +169,8 @@ struct Stored {
     Ticket ticket;
 };
 
-// The machine has applied up to here (bounds ReadIndex on nothing; used for flow of promotions
-// and for `leader steps down after its own removal is applied`).
+// The machine has applied up to here (bounds ReadIndex on nothing). The leader is told, so that
+// leadership is handed to a member whose machine runs.
 struct Applied {
     Index index;
 };

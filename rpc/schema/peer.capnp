@@ -114,6 +114,7 @@ struct AppendReply {
   hintTerm @3 :UInt64;
   hintIndex @4 :UInt64;
   round @5 :UInt64;
+  applied @6 :UInt64;              # by the sender's machine; 0 from a host that does not tell
 }
 
 struct SnapshotOffer {

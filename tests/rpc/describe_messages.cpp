@@ -57,7 +57,7 @@ class Text {
         line("append", m.term, m.prev, m.last, m.commit, m.leader_last, m.round, m.entries);
     }
     void field(const raft::AppendReply& m) {
-        line("appended", m.term, m.accepted, m.recovering, m.match, m.hint, m.round);
+        line("appended", m.term, m.accepted, m.recovering, m.match, m.hint, m.round, m.applied);
     }
     void field(const raft::SnapshotOffer& m) {
         line("offer", m.term, m.last, m.membership, m.round);

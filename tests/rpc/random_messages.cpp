@@ -80,7 +80,8 @@ raft::Message RandomMessages::raft_message(std::size_t kind) {
         case 2:
             return append_entries();
         case 3:
-            return raft::AppendReply{term, coin(), coin(), index(), entry_id(50), number(99)};
+            return raft::AppendReply{term,         coin(),     coin(), index(),
+                                     entry_id(50), number(99), index()};
         case 4: {
             EntryId last{Term(number(term.value()) + 1), Index(number(1000) + 1)};
             return raft::SnapshotOffer{term, last, membership(), number(99)};
