@@ -17,79 +17,11 @@ Index index_of(const machine::Command& command) {
 
 }  // namespace
 
-void Applier::begin(FoundState found) {
-    if (found.snapshot) base_ = found.snapshot->meta.last;
-    if (found.machine_error) return cannot_load(std::move(*found.machine_error));
-    take_over(std::move(found.machine));
-}
-
-void Applier::install(EntryId snapshot) {
-    base_ = snapshot;
-    last_fault_ = {};
-    load(snapshot);
-}
-
-void Applier::try_again() {
-    if (state_ != State::waiting_for_plugin && state_ != State::faulted) return;
-    last_fault_ = {};
-    load(base_);
-}
-
-void Applier::stop() {
-    state_ = State::ended;
-    ++load_;
-    drop_machine();
-}
-
-// ---- the machine ------------------------------------------------------------------------------
-
-void Applier::drop_machine() {
-    if (machine_) env_.listener.machine_leaves();
-    machine_.reset();
-}
-
-void Applier::load(EntryId snapshot) {
-    if (state_ == State::ended) return;
-    state_ = State::loading;
-    trouble_.reset();
-    drop_machine();
-    std::uint64_t load = ++load_;
-    env_.background.run<LoadedMachine>(
-        [source = env_.source, snapshot] { return load_machine(source, snapshot); },
-        [this, load](Result<LoadedMachine> result) {
-            if (load == load_) loaded(std::move(result));
-        });
-}
-
-void Applier::loaded(Result<LoadedMachine> result) {
-    if (!result.has_value()) return cannot_load(std::move(result.error()));
-    take_over(std::move(*result));
-    env_.listener.state_moved();
-    schedule();
-}
-
-void Applier::take_over(LoadedMachine loaded) {
-    state_ = State::running;
-    machine_ = std::move(loaded.machine);
-    applied_ = loaded.at;
-    highest_ = std::max(highest_, applied_.index);
-    commit_ = std::max(commit_, applied_.index);
-    time_ms_ = loaded.time_ms;
-    outcome_.start_from(loaded.outcome_hash);
-}
-
-void Applier::cannot_load(Error error) {
-    state_ = error.code == Errc::plugin_not_found ? State::waiting_for_plugin : State::faulted;
-    log::error("machine_not_loaded", to_string(error),
-               {{"group", env_.source.name}, {"build", env_.source.ref.build}});
-    trouble_ = std::move(error);
-    env_.listener.applying_stopped();
-}
-
 // ---- entries ------------------------------------------------------------------------------------
 
 void Applier::commit_to(Index index) {
     commit_ = std::max(commit_, index);
+    if (stands_still()) return look_for_end();
     if (!scheduled_) run();
 }
 
@@ -110,6 +42,8 @@ void Applier::run() {
         // What lies before a fault that was met is applied one by one.
         std::uint64_t count = from <= last_fault_ ? 1 : budget;
         Index to = std::min(commit_, from + (count - 1));
+        // There the outcome hash is compared.
+        if (from <= reached_.index) to = std::min(to, reached_.index);
         entries_.clear();
         for (Index i = from; i <= to; i = i.next()) {
             const raft::Entry* entry = find(i);
@@ -136,16 +70,46 @@ void Applier::read_entries(Index from) {
     read_.clear();
     auto done = [this, from](Result<std::vector<raft::Entry>> read) {
         reading_ = false;
-        // A snapshot may have been installed meanwhile.
-        if (state_ != State::running || applied_.index.next() != from) return schedule();
-        if (!read.has_value()) return stop_at(from, within("reading the log", read.error()));
-        read_ = std::move(*read);
-        CHECK(!read_.empty() && read_.front().id.index == from, "a read of other entries");
-        schedule();
+        read_done(from, std::move(read));
     };
     Index to = env_.cache.first() > from ? std::min(commit_, env_.cache.first().prev()) : commit_;
     env_.log.read(env_.source.group, from, to, limits_.read_bytes, env_.scheduler.shard(),
                   env_.scheduler.guard(storage::LogStore::ReadDone(std::move(done))));
+}
+
+// Meanwhile a snapshot may have been installed, or applying come to a standstill, or out of one.
+void Applier::read_done(Index from, Result<std::vector<raft::Entry>> read) {
+    bool applies = state_ == State::running && applied_.index.next() == from;
+    if (read.has_value()) {
+        read_ = std::move(*read);
+        CHECK(!read_.empty() && read_.front().id.index == from, "a read of other entries");
+    } else if (applies) {
+        return stop_at(from, within("reading the log", read.error()));
+    } else if (stands_still()) {
+        looking_failed_ = true;
+        log::warning("log_not_read", to_string(read.error()),
+                     {{"group", env_.source.name}, {"index", from.value()}});
+        return;
+    }
+    if (!stands_still()) return schedule();
+    env_.scheduler.post([this] {
+        if (stands_still()) look_for_end();
+    });
+}
+
+// The group may be deleted though its machine stands still: the end needs no machine.
+void Applier::look_for_end() {
+    looked_ = std::max({looked_, applied_.index, base_.index});
+    while (looked_ < commit_ && !reading_ && !looking_failed_) {
+        const raft::Entry* entry = find(looked_.next());
+        if (entry == nullptr) return read_entries(looked_.next());
+        looked_ = entry->id.index;
+        bool ends = entry->kind == raft::EntryKind::host &&
+                    parse_host_entry(entry->payload.view()) == HostEntry::end_of_life;
+        if (!ends) continue;
+        state_ = State::ended;
+        return env_.listener.end_of_life(entry->id);
+    }
 }
 
 // Takes the entry into the batch. False if it ends the batch: the one after it waits.
@@ -215,10 +179,16 @@ void Applier::apply_batch() {
     outcome_.end(done);
     account(taken, done);
     bool ends = taken > 0 && entries_[taken - 1]->kind == raft::EntryKind::host;
-    // Whoever is told below must not see a machine that stopped half-way through an entry.
-    if (fault) state_ = State::loading;
+    std::optional<Error> difference = find_difference();
+    // Whoever is told below must not see a machine that stopped half-way through an entry, or that is
+    // in another state than others are.
+    if (fault || difference) state_ = State::loading;
     tell(taken);
     if (state_ == State::ended) return;  // stopped by one who was told
+    if (difference) {
+        build_failed();
+        return stop_at(applied_.index, std::move(*difference));
+    }
     if (fault) return faulted(*fault);
     if (malformed_) return stop_at(applied_.index.next(), std::move(*malformed_));
     if (!ends) return;
@@ -231,6 +201,7 @@ void Applier::account(std::size_t entries, std::size_t commands) {
     if (commands > 0) time_ms_ = commands_[commands - 1].time_ms;
     commands_count_ += commands;
     highest_ = std::max(highest_, applied_.index);
+    settle_build();
 }
 
 // The state is as the last of these entries left it before anybody hears of the first: whoever is
@@ -244,27 +215,6 @@ void Applier::tell(std::size_t entries) {
         env_.listener.entry_applied(entry.id, reply);
     }
     env_.listener.state_moved();
-}
-
-// ---- faults -------------------------------------------------------------------------------------
-
-// The instance is unusable (a fault may have left it half changed). It is rebuilt once, applying
-// one entry at a time: a fault that then comes at no later entry is the machine's, not the moment's.
-void Applier::faulted(const machine::Machine::Fault& fault) {
-    if (fault.index <= last_fault_) return stop_at(fault.index, fault.error);
-    log::warning("machine_fault", to_string(fault.error),
-                 {{"group", env_.source.name}, {"index", fault.index.value()}});
-    last_fault_ = fault.index;
-    load(base_);
-}
-
-void Applier::stop_at(Index index, Error error) {
-    state_ = State::faulted;
-    trouble_ = within("at entry " + std::to_string(index.value()), std::move(error));
-    log::error("machine_stopped", to_string(*trouble_),
-               {{"group", env_.source.name}, {"index", index.value()}});
-    drop_machine();
-    env_.listener.applying_stopped();
 }
 
 }  // namespace quorate::group

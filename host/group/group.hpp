@@ -48,6 +48,8 @@ class GroupObserver {
  public:
     virtual ~GroupObserver() = default;
     virtual void leader_changed(GroupId group, const HostName& leader) = 0;  // empty: unknown
+    // Another build of the machine has taken over.
+    virtual void machine_changed(GroupId group, const machine::MachineRef& machine) = 0;
     // The member is no longer in its group, or the group was deleted: erase it.
     virtual void ended(GroupId group) = 0;
 };
@@ -108,7 +110,7 @@ class Group {
     MemberStatus status() const;
     // Status with a hash of the whole machine state at `applied`, computed from a view.
     void status_with_state_hash(Reply<MemberStatus> done);
-    // A plugin was installed: a member waiting for it goes on.
+    // A plugin was installed: a member that waits for it, or for another build of its machine, goes on.
     void plugins_changed();
 
     const Registration& registration() const;

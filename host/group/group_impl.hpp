@@ -78,6 +78,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     void state_moved() override;
     void machine_leaves() override { taker_.machine_leaves(); }
     void applying_stopped() override;
+    void build_changed() override;
     void end_of_life(EntryId entry) override;
 
  private:
@@ -95,8 +96,10 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     void finish_stop();
     void check_hand_over();
     void settle_recovery();
-    void hand_over_soon();
+    void hand_over_soon(Duration wait);
     void hand_over();
+    MemberId able_member() const;
+    void say_cannot_apply(const HostName& heir);
     void leave(const char* why);
     void await_followers(Index entry, Time give_up, int rounds_left);
 
@@ -117,6 +120,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     void remember_hosts(const raft::Membership& membership);
 
     // ---- requests
+    Error machine_trouble() const;
     std::optional<NotApplied> refusal(const Bytes& payload, Time deadline) const;
     std::vector<PeerProgress> progress() const;
     MemberState state() const;
@@ -165,6 +169,8 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     bool was_recovering_ = false;
     Duration hand_over_delay_{};
     bool hand_over_pending_ = false;
+    std::optional<HostName>
+        told_heir_;  // the log says that leadership goes there, or (empty) nowhere
     bool left_ = false;
     bool handed_over_ = false;
     bool saying_farewell_ = false;

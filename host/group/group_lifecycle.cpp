@@ -1,6 +1,7 @@
 #include "host/base/check.hpp"
 #include "host/base/log.hpp"
 #include "host/group/group_impl.hpp"
+#include "host/group/repair.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -27,11 +28,12 @@ Group::Impl::Impl(Environment environment, GroupOptions options, Registration re
       deadlines_(scheduler_),
       background_(scheduler_),
       cache_(Index(1)),
-      applier_({scheduler_, background_, env_.log, cache_,
-                MachineSource{env_.machines, env_.snapshots, registration_.machine,
-                              registration_.group, registration_.name},
-                *this},
-               {options_.apply_batch}),
+      applier_(
+          {scheduler_, background_, env_.log, cache_,
+           MachineSource{env_.machines, env_.snapshots, first_build(env_.machines, registration_),
+                         registration_.group, registration_.name},
+           registration_.standstill, *this},
+          {options_.apply_batch}),
       submissions_(scheduler_, deadlines_, linger_timeouts * options_.raft.election_timeout),
       queries_(*this, scheduler_, deadlines_, options_.raft),
       changes_(*this, deadlines_),
@@ -55,10 +57,7 @@ void Group::Impl::start() {
     CHECK(phase_ == Phase::created, "a member is started once");
     phase_ = Phase::starting;
     background_.run<FoundState>(
-        [source = MachineSource{env_.machines, env_.snapshots, registration_.machine,
-                                registration_.group, registration_.name}]() -> Result<FoundState> {
-            return find_state(source);
-        },
+        [source = applier_.source()]() -> Result<FoundState> { return find_state(source); },
         [this](Result<FoundState> state) {
             if (phase_ != Phase::starting) return;
             if (state.has_value()) return found(std::move(*state));
@@ -139,25 +138,52 @@ void Group::Impl::begin(Recovery recovery, FoundState state) {
 
 // ---- a leader that cannot apply -------------------------------------------------------------------
 
-// It holds up every command of the group: another member should lead. If all are like it, leadership
-// must not go round in circles, so each time it waits longer.
-void Group::Impl::hand_over_soon() {
+// It holds up every command of the group, so another member should lead: one whose machine has
+// applied all that is committed. While none is known to have, this one stays, for an election would
+// help nobody, and looks again with every heartbeat, whose answers say how far the others are.
+void Group::Impl::hand_over_soon(Duration wait) {
     if (hand_over_pending_ || !leads()) return;
     hand_over_pending_ = true;
-    deadlines_.add(scheduler_.now() + hand_over_delay_, [this] { hand_over(); });
-    hand_over_delay_ = std::clamp<Duration>(2 * hand_over_delay_, options_.raft.election_timeout,
-                                            max_hand_over_delay);
+    deadlines_.add(scheduler_.now() + wait, [this] { hand_over(); });
 }
 
 void Group::Impl::hand_over() {
     hand_over_pending_ = false;
     if (!leads() || machine().has_value() || machine_is_coming()) return;
-    log::warning("leader_cannot_apply", "the leader cannot apply and hands leadership over",
-                 {{"group", registration_.name}});
-    changes_.transfer({}, scheduler_.now() + 2 * options_.raft.election_timeout,
-                      [this](const Result<Done>&) {
-                          if (!machine().has_value()) hand_over_soon();
-                      });
+    MemberId heir = able_member();
+    say_cannot_apply(host_of(heir));
+    if (!heir) return hand_over_soon(options_.raft.heartbeat_interval);
+    changes_.transfer(heir, scheduler_.now() + 2 * options_.raft.election_timeout,
+                      [this](const Result<Done>&) { hand_over_soon(hand_over_delay_); });
+    hand_over_delay_ = std::clamp<Duration>(2 * hand_over_delay_, options_.raft.election_timeout,
+                                            max_hand_over_delay);
+}
+
+// The voter with the most complete log of those that have applied all that is committed, an entry of
+// this term included. 0: none is known.
+MemberId Group::Impl::able_member() const {
+    Index commit = core_->commit();
+    if (core_->term_at(commit) != core_->term()) return {};
+    std::optional<raft::Core::PeerStatus> best;
+    for (const raft::Core::PeerStatus& peer : core_->peers()) {
+        const raft::Member* member = raft::find(core_->membership(), peer.id);
+        bool able = member != nullptr && member->kind == raft::VoteKind::voter &&
+                    peer.recent_active && !peer.recovering && peer.applied >= commit;
+        if (able && (!best || peer.match > best->match)) best = peer;
+    }
+    return best ? best->id : MemberId{};
+}
+
+// Once, until something changes.
+void Group::Impl::say_cannot_apply(const HostName& heir) {
+    if (told_heir_ == heir) return;
+    told_heir_ = heir;
+    log::warning("leader_cannot_apply",
+                 heir.empty()
+                     ? "the leader cannot apply, and no other member is known to: it stays "
+                       "and refuses commands"
+                     : "the leader cannot apply and hands leadership to a member that can",
+                 {{"group", registration_.name}, {"to", heir.empty() ? "-" : heir}});
 }
 
 void Group::Impl::settle_recovery() {

@@ -1,6 +1,7 @@
 #include "host/group/command.hpp"
 #include "host/group/group_impl.hpp"
 #include "host/group/host_entry.hpp"
+#include "host/group/names.hpp"
 #include "host/raft/membership.hpp"
 
 #include <utility>
@@ -24,6 +25,12 @@ void Group::Impl::submit(Bytes payload, Time deadline, std::function<void(Outcom
     wake();
 }
 
+// Why nothing is applied, for those whose commands it is about. Pre: machine() is an error.
+Error Group::Impl::machine_trouble() const {
+    return within("group " + quoted(registration_.name) + " on host " + quoted(env_.host),
+                  machine().error());
+}
+
 // Why a command is not even taken; nothing if it is.
 std::optional<NotApplied> Group::Impl::refusal(const Bytes& payload, Time deadline) const {
     if (!is_active()) return NotApplied{why_inactive(), {}};
@@ -37,11 +44,7 @@ std::optional<NotApplied> Group::Impl::refusal(const Bytes& payload, Time deadli
     if (phase_ == Phase::stopping) {
         return NotApplied{fail(Errc::member_stopped, "the leader is stopping"), {}};
     }
-    if (!machine_is_coming()) {
-        if (Result<machine::Machine*> ready = machine(); !ready.has_value()) {
-            return NotApplied{ready.error(), {}};
-        }
-    }
+    if (!machine_is_coming() && !machine().has_value()) return NotApplied{machine_trouble(), {}};
     if (!parse_command(payload.view())) {
         return refuse(Errc::request_invalid,
                       "the payload has no command header of a known version");
@@ -194,7 +197,7 @@ MemberStatus Group::Impl::status() const {
     status.epoch = registration_.epoch;
     status.member = registration_.member;
     status.host = env_.host;
-    status.machine = registration_.machine;
+    status.machine = applier_.build();
     status.state = state();
     status.trouble = applier_.trouble() ? to_string(*applier_.trouble()) : trouble_;
     status.applied = applied().index;

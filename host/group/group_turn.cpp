@@ -210,7 +210,7 @@ void Group::Impl::on(const raft::RoleChange& change) {
         told_leader_ = leader;
         env_.observer.leader_changed(registration_.group, leader);
     }
-    if (leads() && !machine().has_value() && !machine_is_coming()) hand_over_soon();
+    if (leads() && !machine().has_value() && !machine_is_coming()) hand_over_soon({});
 }
 
 void Group::Impl::install(EntryId snapshot) {
@@ -242,7 +242,10 @@ void Group::Impl::entry_applied(EntryId entry, const Bytes& reply) {
 
 void Group::Impl::state_moved() {
     if (!is_active()) return;
-    if (machine().has_value()) hand_over_delay_ = {};
+    if (machine().has_value() && !applier_.replaying()) {
+        hand_over_delay_ = {};
+        told_heir_.reset();
+    }
     if (Index applied = this->applied().index; applied > told_applied_) {
         told_applied_ = applied;
         step(raft::Applied{applied});
@@ -252,8 +255,29 @@ void Group::Impl::state_moved() {
 }
 
 void Group::Impl::applying_stopped() {
+    Error why = machine_trouble();
+    submissions_.stand_still(applied().index.next(), why);
     queries_.machine_lost();
-    hand_over_soon();
+    hand_over_soon({});
+}
+
+// The build that is remembered is one that works. While none does, those that failed are.
+void Group::Impl::build_changed() {
+    if (registration_.standstill == applier_.standstill()) return;  // failed here before
+    registration_.standstill = applier_.standstill();
+    if (registration_.standstill.at == Index{} && registration_.machine != applier_.build()) {
+        registration_.machine = applier_.build();
+        env_.observer.machine_changed(registration_.group, registration_.machine);
+    }
+    auto done = [name = registration_.name](const Result<void>& updated) {
+        if (updated.has_value()) return;
+        log::warning("build_not_remembered",
+                     "the next start begins with the build that was remembered before: " +
+                         to_string(updated.error()),
+                     {{"group", name}});
+    };
+    env_.log.update_registration(registration_.group, encode(registration_), env_.scheduler,
+                                 scheduler_.guard(std::function<void(Result<void>)>(done)));
 }
 
 // ---- who is where -------------------------------------------------------------------------------------

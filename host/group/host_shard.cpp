@@ -99,6 +99,12 @@ void HostShard::disconnected(const HostName& host) {
     requests_.disconnected(host);
 }
 
+void HostShard::machine_changed(GroupId group, const machine::MachineRef& machine) {
+    at(0, [group, machine](HostShard& home) {
+        home.host_.residents->machine_changed(group, machine);
+    });
+}
+
 void HostShard::member_ended(GroupId group) {
     if (!serving()) return;
     at(0, [group](HostShard& home) {

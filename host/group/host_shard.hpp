@@ -154,6 +154,7 @@ class HostShard final : public HostService, public PeerReceiver, ShardObserver {
     enum class State : std::uint8_t { starting, serving, stopping };
 
     void leader_known(GroupId group) override { waiting_.wake(group); }
+    void machine_changed(GroupId group, const machine::MachineRef& machine) override;
     void member_ended(GroupId group) override;
 
     void receive_request(const HostName& from, Request request);

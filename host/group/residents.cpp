@@ -248,6 +248,18 @@ void Residents::publish(std::shared_ptr<const Registry> registry) {
     }
 }
 
+void Residents::machine_changed(GroupId group, const machine::MachineRef& machine) {
+    auto found = residents_.find(group);
+    if (found == residents_.end() || found->second.state != State::running) return;
+    Registry::Entry before = found->second.registration;
+    auto entry = std::make_shared<Registration>(*before);
+    entry->machine = machine;
+    found->second.registration = entry;
+    // Of two groups with one name the registry has the first.
+    if (home().registry().find(entry->name) != before) return;
+    publish(home().registry().without(entry->name)->with(entry));
+}
+
 std::vector<std::string> Residents::missing_builds() const {
     std::set<std::string> builds;
     for (const auto& [id, resident] : residents_) {

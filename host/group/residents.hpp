@@ -42,6 +42,9 @@ class Residents {
     // the request says.
     Operation<Result<Done>> remove(DeleteMemberRequest request);
 
+    // The member runs another build of its machine from now on, which is durable on its own.
+    void machine_changed(GroupId group, const machine::MachineRef& machine);
+
     // Builds that members here need and this host does not have.
     std::vector<std::string> missing_builds() const;
 

@@ -138,6 +138,11 @@ void Shard::leader_changed(GroupId group, const HostName& leader) {
     environment_.scheduler.post([this, group] { environment_.observer.leader_known(group); });
 }
 
+void Shard::machine_changed(GroupId group, const machine::MachineRef& machine) {
+    environment_.scheduler.post(
+        [this, group, machine] { environment_.observer.machine_changed(group, machine); });
+}
+
 void Shard::ended(GroupId group) {
     environment_.scheduler.post([this, group] { environment_.observer.member_ended(group); });
 }

@@ -18,6 +18,7 @@ class ShardObserver {
  public:
     virtual ~ShardObserver() = default;
     virtual void leader_known(GroupId group) = 0;
+    virtual void machine_changed(GroupId group, const machine::MachineRef& machine) = 0;
     // The member left its group, or the group was deleted: it is to be erased.
     virtual void member_ended(GroupId group) = 0;
 };
@@ -63,6 +64,7 @@ class Shard final : GroupLinks, GroupObserver {
  private:
     void send(const HostName& to, PeerMessage message) override;
     void leader_changed(GroupId group, const HostName& leader) override;
+    void machine_changed(GroupId group, const machine::MachineRef& machine) override;
     void ended(GroupId group) override;
 
     void stop_member(GroupId group, bool hand_over, std::function<void()> done);

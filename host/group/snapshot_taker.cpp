@@ -81,6 +81,13 @@ void SnapshotTaker::state_moved() {
 void SnapshotTaker::begin(Reply<SnapshotSummary> done) {
     Result<machine::Machine*> machine = env_.member.machine();
     if (!machine.has_value()) return done(machine.error());
+    // A build that repeats what another applied may yet turn out to do so in another way.
+    if (env_.applier.replaying()) {
+        return done(fail(Errc::snapshot_busy,
+                         "the machine is being rebuilt: it has come to entry " +
+                             std::to_string(env_.applier.applied().index.value()) + " of " +
+                             std::to_string(env_.applier.highest_applied().value())));
+    }
     if (env_.applier.applied().index <= env_.member.core().snapshot().index) {
         return env_.background.run<storage::SnapshotInfo>(
             [&store = env_.snapshots,

@@ -2,6 +2,7 @@
 
 #include "host/base/check.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace quorate::group {
@@ -168,16 +169,34 @@ void Submissions::skipped(Index up_to) {
     }
 }
 
-void Submissions::ended(Index from, const Error& why) {
-    std::vector<Ticket> after;
-    while (!appended_.empty() && appended_.back().entry.index > from) {
-        after.push_back(appended_.back().ticket);
-        appended_.pop_back();
-    }
-    auto begin = orphans_.upper_bound(from);
-    for (auto at = begin; at != orphans_.end(); ++at) after.push_back(at->second.ticket);
+// Those at this entry and after it, in the order of their entries.
+std::vector<Submissions::Ticket> Submissions::take_from(Index from) {
+    std::vector<Ticket> taken;
+    auto first = std::ranges::lower_bound(
+        appended_, from, {}, [](const Appended& appended) { return appended.entry.index; });
+    for (auto at = first; at != appended_.end(); ++at) taken.push_back(at->ticket);
+    appended_.erase(first, appended_.end());
+    auto begin = orphans_.lower_bound(from);
+    for (auto at = begin; at != orphans_.end(); ++at) taken.push_back(at->second.ticket);
     orphans_.erase(begin, orphans_.end());
-    for (Ticket ticket : after) answer(ticket, NotApplied{why, {}});
+    return taken;
+}
+
+void Submissions::ended(Index from, const Error& why) {
+    for (Ticket ticket : take_from(from.next())) answer(ticket, NotApplied{why, {}});
+}
+
+void Submissions::stand_still(Index from, const Error& why) {
+    Error unknown = why;
+    if (why.code == Errc::plugin_fault) {
+        unknown.hint =
+            "the command is in the log: another member may apply it, or a repaired build later; "
+            "look "
+            "before you send it again";
+    }
+    std::vector<Queued> queued = std::exchange(queued_, {});
+    for (Ticket ticket : take_from(from)) answer(ticket, Unknown{unknown});
+    for (const Queued& command : queued) answer(command.ticket, NotApplied{why, {}});
 }
 
 void Submissions::fail_all(const Error& why, const std::string& leader) {

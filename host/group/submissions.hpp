@@ -16,6 +16,7 @@ namespace quorate::group {
 // says no more than is certain:
 //   never appended                            not_applied
 //   applied at its (index, term)              applied
+//   the machine stands still before it        unknown, with what stopped it
 //   another entry applied at its index        not_applied: no log can hold it there any more
 //   anything else (deadline, stop, snapshot)  unknown
 // That a leader truncated an entry proves nothing: a third member may hold it, win and commit it.
@@ -49,6 +50,9 @@ class Submissions {
     void skipped(Index up_to);
     // The group ended before these entries.
     void ended(Index from, const Error& why);
+    // Nothing from this entry on is applied here until somebody acts. What is appended may be applied
+    // then, so it is unknown; what is not appended yet is refused.
+    void stand_still(Index from, const Error& why);
     // Answers everything: not_applied if never appended, else unknown.
     void fail_all(const Error& why, const std::string& leader);
 
@@ -85,6 +89,7 @@ class Submissions {
     };
 
     Slot* find(Ticket ticket);
+    std::vector<Ticket> take_from(Index from);
     void answer(Ticket ticket, Outcome outcome);
     void expire(Ticket ticket);
     void settle(Ticket ticket, EntryId entry, EntryId at, const Bytes& reply);

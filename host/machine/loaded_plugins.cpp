@@ -146,6 +146,23 @@ Result<std::unique_ptr<Machine>> LoadedPlugins::create(const MachineRef& ref, Gr
     return PluginMachine::create(*type, build->host, ref.version, group);
 }
 
+std::vector<MachineRef> LoadedPlugins::builds_for(const MachineRef& ref) const {
+    std::vector<MachineRef> builds;
+    for (const LoadedBuild* at = newest_.load(std::memory_order_acquire); at != nullptr;
+         at = at->older) {
+        const Manifest& manifest = at->record.manifest;
+        if (manifest.id != ref.plugin) continue;
+        const MachineManifest* type = find_machine(manifest, ref.machine);
+        if (type == nullptr || ref.version < type->version_min || ref.version > type->version_max) {
+            continue;
+        }
+        MachineRef build = ref;
+        build.build = at->record.build;
+        builds.push_back(std::move(build));
+    }
+    return builds;
+}
+
 Result<MachineRef> LoadedPlugins::resolve(std::string_view plugin, std::string_view machine) const {
     std::vector<const PluginRecord*> records;
     for (const LoadedBuild* at = newest_.load(std::memory_order_acquire); at != nullptr;

@@ -52,6 +52,7 @@ class LoadedPlugins : public MachineFactory {
     // Errc::plugin_not_found: the exact build is not loaded; machine_not_found; plugin_refused;
     // unsupported.
     Result<std::unique_ptr<Machine>> create(const MachineRef& ref, GroupId group) override;
+    std::vector<MachineRef> builds_for(const MachineRef& ref) const override;
 
     // What a person means by a plugin (see find_plugin) and a machine in it (empty: the only one),
     // with the machine's newest version. Errc::plugin_not_found, machine_not_found,

@@ -100,6 +100,9 @@ class MachineFactory {
     virtual ~MachineFactory() = default;
     // Errc::plugin_not_found, machine_not_found, plugin_refused.
     virtual Result<std::unique_ptr<Machine>> create(const MachineRef& ref, GroupId group) = 0;
+    // The builds that hold the same machine of the same plugin and can run this version of it,
+    // newest installation first. Quick.
+    virtual std::vector<MachineRef> builds_for(const MachineRef& ref) const = 0;
 };
 
 }  // namespace quorate::machine

@@ -36,6 +36,9 @@ class TestMember : public group::GroupLinks, public group::GroupObserver {
 
     void send(const group::HostName& to, group::PeerMessage message) override;
     void leader_changed(GroupId, const group::HostName& leader) override { told_leader = leader; }
+    void machine_changed(GroupId, const machine::MachineRef& machine) override {
+        told_build = machine.build;
+    }
     void ended(GroupId) override { has_ended = true; }
 
     group::MemberStatus status() const { return group->status(); }
@@ -57,6 +60,7 @@ class TestMember : public group::GroupLinks, public group::GroupObserver {
     TestMachines machines{controls};
     std::unique_ptr<group::Group> group;
     std::string told_leader;
+    std::string told_build;  // the one that took over last
     bool has_ended = false;
 
  private:

@@ -60,18 +60,24 @@ TEST(Registration, comes_back_as_it_was_written) {
     Registration written = registration();
     written.recover_past = Index(99);
     EXPECT_EQ(decode_registration(encode(written).view()).value(), written);
+    written.standstill = {Index(7), {"one", "two"}, Index(6), 0x123456789abcdef0};
+    EXPECT_EQ(decode_registration(encode(written).view()).value(), written);
 }
 
 TEST(Registration, that_is_cut_or_longer_is_corrupt) {
-    std::string whole(encode(registration()).text());
-    for (std::size_t size = 1; size < whole.size(); ++size) {
-        auto read = decode_registration(as_bytes(whole).first(size));
-        ASSERT_FALSE(read.has_value()) << size << " bytes";
-        EXPECT_EQ(read.error().code, Errc::corrupt);
+    Registration standing_still = registration();
+    standing_still.standstill = {Index(7), {"one", "two"}, Index(6), 5};
+    for (const Registration& written : {registration(), standing_still}) {
+        std::string whole(encode(written).text());
+        for (std::size_t size = 1; size < whole.size(); ++size) {
+            auto read = decode_registration(as_bytes(whole).first(size));
+            ASSERT_FALSE(read.has_value()) << size << " bytes";
+            EXPECT_EQ(read.error().code, Errc::corrupt);
+        }
+        EXPECT_FALSE(decode_registration(as_bytes(whole + "x")).has_value());
+        whole[0] = 9;
+        EXPECT_EQ(decode_registration(as_bytes(whole)).error().code, Errc::format_unknown);
     }
-    EXPECT_FALSE(decode_registration(as_bytes(whole + "x")).has_value());
-    whole[0] = 9;
-    EXPECT_EQ(decode_registration(as_bytes(whole)).error().code, Errc::format_unknown);
 }
 
 TEST(HostEntry, of_an_unknown_kind_is_not_read) {

@@ -40,7 +40,7 @@ Result<group::PluginSummary> TestPlugins::install(Bytes image) {
     summary.build = build_of(image);
     summary.bytes = image.size();
     summary.machines = {"log"};
-    images_[summary.build] = {std::move(image), summary};
+    images_.try_emplace(summary.build, Installed{std::move(image), summary, installs});
     return summary;
 }
 
@@ -64,6 +64,19 @@ Result<machine::MachineRef> TestPlugins::resolve(const std::string& plugin,
         return fail(Errc::machine_not_found, "no machine '" + machine + "' in '" + plugin + "'");
     }
     return machine::MachineRef{found->id, found->build, "log", 1};
+}
+
+std::vector<machine::MachineRef> TestPlugins::builds_for(const machine::MachineRef& ref) const {
+    std::map<int, std::string, std::greater<>> newest_first;
+    for (const auto& [build, installed] : images_) {
+        if (installed.summary.id == ref.plugin) newest_first[installed.installation] = build;
+    }
+    std::vector<machine::MachineRef> builds;
+    for (const auto& [installation, build] : newest_first) {
+        builds.push_back(ref);
+        builds.back().build = build;
+    }
+    return builds;
 }
 
 Result<Bytes> TestPlugins::image(const std::string& build) {

@@ -25,6 +25,7 @@ class TestPlugins final : public group::PluginRegistry, public machine::MachineF
     Result<Bytes> image(const std::string& build) override;
     Result<std::unique_ptr<machine::Machine>> create(const machine::MachineRef& ref,
                                                      GroupId group) override;
+    std::vector<machine::MachineRef> builds_for(const machine::MachineRef& ref) const override;
 
     bool has(const std::string& build) const { return images_.contains(build); }
     void forget(const std::string& build) { images_.erase(build); }
@@ -39,6 +40,7 @@ class TestPlugins final : public group::PluginRegistry, public machine::MachineF
     struct Installed {
         Bytes image;
         group::PluginSummary summary;
+        int installation = 0;
     };
     std::map<std::string, Installed> images_;  // by build
     std::map<std::string, Bytes> falsified_;

@@ -26,6 +26,7 @@ class TestView final : public machine::View {
     TestView(TestMachine::State state, std::shared_ptr<MachineControls> controls)
         : state_(std::move(state)), controls_(std::move(controls)) {
         ++controls_->views_open;
+        ++controls_->views_opened;
     }
     ~TestView() override { --controls_->views_open; }
 
@@ -65,7 +66,8 @@ boost::system::result<void, machine::Machine::Fault> TestMachine::apply(
     for (std::size_t i = 0; i < batch.size(); ++i) {
         Index index = batch[i].id.index;
         CHECK(!controls_->invariants.contains(index), "a test asked for it");
-        if (controls_->faults.contains(index) || controls_->faults_once.erase(index) > 0) {
+        bool faults = controls_->faults.contains(index) && !controls_->repaired.contains(build_);
+        if (faults || controls_->faults_once.erase(index) > 0) {
             state_.commands.push_back("HALF");  // nobody may ever see it
             return Fault{index, fail(Errc::plugin_fault, "a test asked for it")};
         }
@@ -82,7 +84,9 @@ void TestMachine::apply_one(std::size_t entry, const machine::Command& command,
     state_.time_ms = command.time_ms;
     if (text.starts_with("effect")) emit_effect(entry, text, sink);
     if (text.starts_with("quiet")) return;
-    sink.reply(entry, as_bytes(std::to_string(state_.commands.size()) + ":" + text));
+    std::string reply = std::to_string(state_.commands.size()) + ":" + text;
+    if (controls_->deviant.contains(build_)) reply += " (deviant)";
+    sink.reply(entry, as_bytes(reply));
 }
 
 Result<Bytes> TestMachine::query(ByteView query) const {
@@ -131,11 +135,20 @@ std::string TestMachine::render_reply(std::span<const std::string>, ByteView rep
     return std::string(as_text(reply));
 }
 
-Result<std::unique_ptr<machine::Machine>> TestMachines::create(const machine::MachineRef&,
+Result<std::unique_ptr<machine::Machine>> TestMachines::create(const machine::MachineRef& ref,
                                                                GroupId) {
     if (!controls_->installed) return fail(Errc::plugin_not_found, "the build is not installed");
     ++controls_->created;
-    return std::unique_ptr<machine::Machine>(std::make_unique<TestMachine>(controls_));
+    return std::unique_ptr<machine::Machine>(std::make_unique<TestMachine>(controls_, ref.build));
+}
+
+std::vector<machine::MachineRef> TestMachines::builds_for(const machine::MachineRef& ref) const {
+    std::vector<machine::MachineRef> builds;
+    for (const std::string& build : controls_->builds) {
+        builds.push_back(ref);
+        builds.back().build = build;
+    }
+    return builds;
 }
 
 }  // namespace quorate::testing

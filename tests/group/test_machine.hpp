@@ -13,15 +13,19 @@ namespace quorate::testing {
 
 // What a test may do to the machines of one host, and see of them.
 struct MachineControls {
-    bool installed = true;        // false: plugin_not_found
-    std::set<Index> faults;       // applying this entry faults, each time
-    std::set<Index> faults_once;  // the first time only
-    std::set<Index> invariants;   // applying this entry throws BrokenInvariant
+    bool installed = true;                     // false: plugin_not_found
+    std::set<Index> faults;                    // applying this entry faults, each time
+    std::set<Index> faults_once;               // the first time only
+    std::set<Index> invariants;                // applying this entry throws BrokenInvariant
+    std::vector<std::string> builds{"build"};  // installed, newest first
+    std::set<std::string> repaired;            // builds that `faults` do not touch
+    std::set<std::string> deviant;             // builds that answer every command in another way
     bool rejects_snapshots = false;
     std::size_t save_pad = 0;          // bytes that every snapshot carries beside its state
     std::vector<std::size_t> batches;  // commands in each apply()
     int created = 0;
     int views_open = 0;
+    int views_opened = 0;  // ever
 };
 
 // A machine that remembers every command in order. A command's reply is its number, a colon and its
@@ -29,8 +33,8 @@ struct MachineControls {
 // by commas), "count", "time" (of the last one), "throw".
 class TestMachine final : public machine::Machine {
  public:
-    explicit TestMachine(std::shared_ptr<MachineControls> controls)
-        : controls_(std::move(controls)) {}
+    TestMachine(std::shared_ptr<MachineControls> controls, std::string build)
+        : controls_(std::move(controls)), build_(std::move(build)) {}
 
     boost::system::result<void, Fault> apply(std::span<const machine::Command> batch,
                                              machine::ApplySink& sink) override;
@@ -51,6 +55,7 @@ class TestMachine final : public machine::Machine {
     void apply_one(std::size_t entry, const machine::Command& command, machine::ApplySink& sink);
 
     std::shared_ptr<MachineControls> controls_;
+    std::string build_;
     State state_;
 };
 
@@ -60,6 +65,7 @@ class TestMachines final : public machine::MachineFactory {
         : controls_(std::move(controls)) {}
     Result<std::unique_ptr<machine::Machine>> create(const machine::MachineRef& ref,
                                                      GroupId group) override;
+    std::vector<machine::MachineRef> builds_for(const machine::MachineRef& ref) const override;
 
  private:
     std::shared_ptr<MachineControls> controls_;

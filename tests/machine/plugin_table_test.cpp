@@ -229,6 +229,28 @@ TEST_F(PluginTableTest, resolves_a_machine_by_name_or_as_the_only_one) {
     EXPECT_EQ(table_->resolve("test.none", "").error().code, Errc::plugin_not_found);
 }
 
+TEST_F(PluginTableTest, lists_the_builds_that_run_a_machine_newest_installation_first) {
+    PluginRecord two = install("tally_v2").value();
+    PluginRecord one = install("tally_v1").value();
+    ASSERT_TRUE(install("probe").has_value());
+    MachineRef ref = table_->resolve("test.tally@2.0.0", "").value();
+    auto builds = table_->builds_for(ref);
+    ASSERT_EQ(builds.size(), 2U);
+    EXPECT_EQ(builds[0].build, one.build);
+    EXPECT_EQ(builds[1], ref) << two.build;
+    for (std::uint32_t version : {0U, 2U}) {
+        MachineRef other = ref;
+        other.version = version;
+        EXPECT_TRUE(table_->builds_for(other).empty()) << version;
+    }
+    MachineRef other = ref;
+    other.machine = "nothing";
+    EXPECT_TRUE(table_->builds_for(other).empty());
+    MachineRef probe = table_->resolve("test.probe", "probe").value();
+    probe.version = 1;  // of 1 to 2
+    EXPECT_EQ(table_->builds_for(probe).size(), 1U);
+}
+
 TEST_F(PluginTableTest, says_why_a_machine_was_not_created) {
     ASSERT_TRUE(install("probe").has_value());
     auto made = table_->create(table_->resolve("test.probe", "probe").value(), GroupId(13));

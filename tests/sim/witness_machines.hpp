@@ -17,6 +17,9 @@ class WitnessMachines final : public machine::MachineFactory {
         : plugins_(plugins), witness_(witness), host_(std::move(host)) {}
     Result<std::unique_ptr<machine::Machine>> create(const machine::MachineRef& ref,
                                                      GroupId group) override;
+    std::vector<machine::MachineRef> builds_for(const machine::MachineRef& ref) const override {
+        return plugins_.builds_for(ref);
+    }
 
  private:
     machine::StaticPlugins& plugins_;
