@@ -12,6 +12,12 @@ namespace {
 constexpr Duration pause_first = 500ms;
 constexpr Duration pause_longest = 10s;
 
+// A host that stops has not done it, and forgets that it was asked.
+bool is_heard(const Answer& answer) {
+    bool stops = !answer.result && answer.result.error().code == Errc::member_stopped;
+    return answer.fate == Fate::answered && !stops;
+}
+
 }  // namespace
 
 void Errands::remove_member(HostName host, DeleteMemberRequest request) {
@@ -49,7 +55,7 @@ Operation<Done> Errands::run(HostName host) {
         if (wanted == Wanted::yes) {
             Time until = home().now() + home().options().undo_timeout;
             Answer answer = co_await home().request(host, errand.body, until);
-            if (answer.fate != Fate::answered) continue;
+            if (!is_heard(answer)) continue;
         }
         errands_[host].pop_front();
         --size_;

@@ -233,7 +233,7 @@ struct Serve {
         shard.at(0,
                  [reply, build = request.build, from = from, deadline = deadline](HostShard& home) {
                      home.operations().run<Result<PluginSummary>>(
-                         home.host().plugins->ensure(build, {from}, deadline),
+                         home.host().plugins->take_offer(build, from, deadline),
                          [reply](Result<PluginSummary> plugin) {
                              if (!plugin) return reply(plugin.error());
                              reply(ResponseBody(std::vector<PluginSummary>(1, std::move(*plugin))));

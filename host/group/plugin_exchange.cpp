@@ -50,9 +50,7 @@ Operation<Result<PluginSummary>> PluginExchange::install(Bytes image) {
     }
     if (!installed) co_return within("host " + quoted(home().name()), installed.error());
     installed->host = home().name();
-    for (std::size_t shard = 0; shard < host_.shards.size(); ++shard) {
-        home().at(shard, [](HostShard& there) { there.members().plugins_changed(); });
-    }
+    tell_members();
     log::info(
         "plugin_installed", "a plugin is installed on this host",
         {{"plugin", installed->id}, {"version", installed->version}, {"build", installed->build}});
@@ -82,6 +80,20 @@ Operation<Result<PluginSummary>> PluginExchange::ensure(std::string build,
         home().scheduler().post([waiter = std::move(waiter), fetched] { waiter(fetched); });
     }
     co_return fetched;
+}
+
+Operation<Result<PluginSummary>> PluginExchange::take_offer(std::string build, HostName from,
+                                                            Time deadline) {
+    std::vector<HostName> sources(1, std::move(from));
+    auto taken = co_await ensure(std::move(build), std::move(sources), deadline);
+    if (taken) tell_members();
+    co_return taken;
+}
+
+void PluginExchange::tell_members() {
+    for (std::size_t shard = 0; shard < host_.shards.size(); ++shard) {
+        home().at(shard, [](HostShard& there) { there.members().plugins_changed(); });
+    }
 }
 
 Operation<Result<PluginSummary>> PluginExchange::fetch(std::string build,

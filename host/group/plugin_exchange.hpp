@@ -26,6 +26,9 @@ class PluginExchange {
     // Those that want the same build at the same time share one transfer.
     Operation<Result<PluginSummary>> ensure(std::string build, std::vector<HostName> sources,
                                             Time deadline);
+    // The same for a build that an operator wants on every host: also if it was here, members that
+    // stand still are told to try it.
+    Operation<Result<PluginSummary>> take_offer(std::string build, HostName from, Time deadline);
     // A piece of an installed image, for another host.
     Operation<Result<Piece>> piece(PluginFetchRequest request);
     // A host came: builds that are missing here may be there.
@@ -39,6 +42,7 @@ class PluginExchange {
                                          Time deadline);
     Operation<Result<Bytes>> image(std::string build);
     void keep(const std::string& build, Bytes image);
+    void tell_members();
     HostShard& home() const { return *host_.shards.front(); }
 
     HostContext& host_;
