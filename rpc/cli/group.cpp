@@ -96,6 +96,13 @@ Result<int> create(Invocation& call) {
     return 0;
 }
 
+// Members may differ in it for a time, after a fault.
+std::string build_on(const std::vector<client::MemberAnswer>& answers, const std::string& host) {
+    auto found = std::ranges::find(answers, host, &client::MemberAnswer::host);
+    if (found == answers.end() || !found->status) return {};
+    return ", build " + found->status->machine.build.substr(0, 12);
+}
+
 Result<int> show(Invocation& call) {
     TRY(client::Client * client, call.client());
     TRY(auto answers,
@@ -113,7 +120,8 @@ Result<int> show(Invocation& call) {
         v.machine.version, v.machine.build, v.leader.empty() ? "-" : v.leader, v.term.value(),
         v.commit.value(), v.applied.value(), v.snapshot.value(), state_of(row));
     for (const client::PeerProgress& peer : v.members) {
-        text += fmt::format("member    {}@{} ({})\n", v.name, peer.host, to_text(peer.kind));
+        text += fmt::format("member    {}@{} ({}{})\n", v.name, peer.host, to_text(peer.kind),
+                            build_on(answers, peer.host));
     }
     call.out().answer("group.show", list_to_json(answers), text);
     return 0;

@@ -69,17 +69,17 @@ Result<int> show(Invocation& call) {
     if (found->error) return *found->error;
     const client::MemberStatus& s = *found->status;
     std::string text = fmt::format(
-        "member        {}@{}\nid            {}\nstate         {}\nrole          {}\nvote          "
-        "{}\n"
+        "member        {}@{}\nid            {}\nmachine       {} v{}, build {}\nstate         {}\n"
+        "role          {}\nvote          {}\n"
         "term          {}\nleader        {}\nlog           {} to {}\ncommit        {}\napplied     "
         "  {}\n"
         "snapshot      {}\noutcome hash  {}\nstate hash    {}\ncommands      {}\nqueries       "
         "{}\n",
-        s.name, s.host, hex_id(s.member.value()),
-        s.trouble.empty() ? s.state : s.state + ": " + s.trouble, s.role, to_text(s.kind),
-        s.term.value(), s.leader.empty() ? "-" : s.leader, s.first.value(), s.last.value(),
-        s.commit.value(), s.applied.value(), s.snapshot.value(), hex_id(s.outcome_hash),
-        s.state_hash.empty() ? "-" : s.state_hash, s.commands, s.queries);
+        s.name, s.host, hex_id(s.member.value()), s.machine.machine, s.machine.version,
+        s.machine.build, s.trouble.empty() ? s.state : s.state + ": " + s.trouble, s.role,
+        to_text(s.kind), s.term.value(), s.leader.empty() ? "-" : s.leader, s.first.value(),
+        s.last.value(), s.commit.value(), s.applied.value(), s.snapshot.value(),
+        hex_id(s.outcome_hash), s.state_hash.empty() ? "-" : s.state_hash, s.commands, s.queries);
     call.out().answer("member.show", to_json(*found), text);
     return 0;
 }
