@@ -117,8 +117,9 @@ Operation<Result<Done>> delete_group(HostShard& shard, std::string name, Time de
             return RequestBody(DeleteGroupRequest{leader.group});
         }};
     LeaderAnswer answer = co_await ask_leader(shard, std::move(request));
+    // The first attempt may have ended the group though its answer was lost.
     bool gone_before =
-        !answer.result && answer.result.error().code == Errc::no_such_group && group.group;
+        !answer.result && answer.result.error().code == Errc::no_such_group && answer.maybe_before;
     if (!answer.result && !gone_before) co_return answer.result.error();
     // The rest of the time, but for what it takes to answer.
     Time until = deadline - (deadline - shard.now()) / 10;
