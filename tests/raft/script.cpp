@@ -56,11 +56,11 @@ std::string Script::run(const std::string& line) {
 // ---- who there is ---------------------------------------------------------------------------------
 
 void Script::set_options(const Words& words) {
-    auto off = [&](const char* key) {
-        return words.named.contains(key) && words.named.at(key) == "off";
+    auto turn = [&](const char* key, bool& option) {
+        if (words.named.contains(key)) option = words.named.at(key) != "off";
     };
-    if (off("pre_vote")) options_.pre_vote = false;
-    if (off("check_quorum")) options_.check_quorum = false;
+    turn("pre_vote", options_.pre_vote);
+    turn("check_quorum", options_.check_quorum);
     if (words.named.contains("reads")) slow_reads_ = words.named.at("reads") == "slow";
     if (words.named.contains("disk")) fast_disk_ = words.named.at("disk") == "fast";
     auto set = [&](const char* key, auto& option) {

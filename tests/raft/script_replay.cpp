@@ -14,6 +14,13 @@ namespace {
 
 const std::filesystem::path folder = QUORATE_SCRIPTS;
 
+std::string content(const std::filesystem::path& path) {
+    std::ifstream in(path);
+    std::stringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
 // A broken command, or invariant, shows as what it is.
 std::string run(Script& script, const std::string& command, std::vector<std::string>& errors) {
     try {
@@ -40,10 +47,11 @@ std::string path_of_script(const std::string& name) {
 }
 
 std::string text_of_script(const std::string& name) {
-    std::ifstream in(path_of_script(name));
-    std::stringstream text;
-    text << in.rdbuf();
-    return text.str();
+    return content(path_of_script(name));
+}
+
+std::string text_of_cases() {
+    return content(folder.parent_path() / "cases.md");
 }
 
 Replayed replay(const std::string& text) {

@@ -10,6 +10,7 @@ std::vector<std::string> script_names();
 std::string path_of_script(const std::string& name);
 // What stands in the file.
 std::string text_of_script(const std::string& name);
+std::string text_of_cases();  // cases.md
 
 struct Replayed {
     std::string text;                 // the script, with what each of its blocks shows now

@@ -30,6 +30,14 @@ std::string test_name(const ::testing::TestParamInfo<std::string>& script) {
     return script.param;
 }
 
+// cases.md maps ra's cases and others' bugs to scripts; a script that it does not name tells of nothing.
+TEST(Cases, name_every_script) {
+    std::string cases = text_of_cases();
+    ASSERT_NE(cases, "");
+    for (const std::string& name : script_names())
+        EXPECT_NE(cases.find(name), std::string::npos) << name << " is not in cases.md";
+}
+
 INSTANTIATE_TEST_SUITE_P(each, Scripts, ::testing::ValuesIn(script_names()), test_name);
 
 }  // namespace
