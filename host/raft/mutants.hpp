@@ -4,7 +4,7 @@
 
 namespace quorate::raft {
 
-// Bugs that were shipped by somebody (reference: lists of bugs in docs/protocol.md), each switchable where it
+// Bugs that were shipped by somebody (docs/protocol.md §11 says by whom), each switchable where it
 // would stand. They show that the tests bite. Product code is built without them: there the
 // question is a constant and the branch is gone. The library quorate::raft_mutants is built from the
 // same sources with them; a program that links it takes its objects in place of quorate::raft's.
