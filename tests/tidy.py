@@ -29,8 +29,8 @@ ARROWS = {
 # Third-party headers that only these folders may name.
 ONLY_IN = {
     "wiredtiger.h": ["storage"],
-    "kj/": ["rpc", "tests/rpc", "tests/bench"],
-    "capnp/": ["rpc", "tests/rpc", "tests/bench"],
+    "kj/": ["rpc", "tests/rpc", "tests/client", "tests/bench"],
+    "capnp/": ["rpc", "tests/rpc", "tests/client", "tests/bench"],
     "boost/asio": ["rpc", "host/daemon", "tests"],
     "boost/dll": ["host/machine"],
     "toml++": ["host/daemon", "rpc/cli"],

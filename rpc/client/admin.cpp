@@ -1,29 +1,34 @@
-#include "rpc/client/calls.hpp"
 #include "rpc/client/decode.hpp"
+#include "rpc/client/journey.hpp"
 
 namespace quorate::client {
 namespace {
 
-// Asks for the Admin capability, then for one thing. `make` fills in the request and `read` takes the
-// answer apart; both run on the client's thread.
+// Whether it may be asked again although an answer was lost.
+enum class Repeat : std::uint8_t { never, freely };
+
+// `make` fills in the request and `read` takes the answer apart; both run on the client's thread.
 template <class T, class Make, class Read>
 Operation<Result<T>> ask_admin(std::shared_ptr<Connections> connections, Duration timeout,
                                Repeat repeat, Make make, Read read) {
     auto begin = [timeout, repeat, make, read](Connections& c) {
-        Time deadline = c.now() + timeout;
-        Ask<T> ask = [&c, deadline, make, read](LinkPtr link) {
-            return link->host.adminRequest().send().then(
-                [&c, deadline, make,
-                 read](capnp::Response<schema::AdminResult> answer) -> kj::Promise<Result<T>> {
-                    if (answer.isFailed()) return Result<T>(decode(answer.getFailed()));
-                    auto request = make(answer.getAdmin(), milliseconds_left(deadline, c.now()));
-                    return request.send().then([read](auto result) -> Result<T> {
-                        if (result.isFailed()) return decode(result.getFailed());
-                        return read(result);
-                    });
+        auto journey = std::make_shared<Journey>(c, std::string(), timeout);
+        Request<AdminCap, Result<T>> request;
+        request.open = [journey](const LinkPtr& link) {
+            return journey->connections().admin(link);
+        };
+        request.call = [journey, make, read](const LinkPtr&, const AdminCap& admin) {
+            return make(*admin, journey->milliseconds_left())
+                .send()
+                .then([read](auto result) -> Result<T> {
+                    if (result.isFailed()) return decode(result.getFailed());
+                    return read(result);
                 });
         };
-        return ask_some_host<T>(c, {}, deadline, repeat, ask);
+        request.repeatable = repeat == Repeat::freely;
+        return travel(journey, std::move(request)).then([](End<Result<T>> end) {
+            return result_of(std::move(end));
+        });
     };
     return make_operation<Result<T>>(std::move(connections), begin, client_gone());
 }
@@ -34,7 +39,7 @@ Result<void> no_value(auto&&) {
 
 template <class List>
 void set_texts(List list, const std::vector<std::string>& texts) {
-    for (unsigned i = 0; i < texts.size(); ++i) list.set(i, texts[i].c_str());
+    for (unsigned i = 0; i < texts.size(); ++i) list.set(i, text_of(texts[i]));
 }
 
 }  // namespace
@@ -45,9 +50,9 @@ Operation<Result<GroupLocation>> Admin::create_group(std::string name, std::stri
                                                      Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.createGroupRequest();
-        request.setName(name.c_str());
-        request.setPlugin(plugin.c_str());
-        request.setMachine(machine.c_str());
+        request.setName(text_of(name));
+        request.setPlugin(text_of(plugin));
+        request.setMachine(text_of(machine));
         set_texts(request.initHosts(static_cast<unsigned>(hosts.size())), hosts);
         request.setTimeoutMs(ms);
         return request;
@@ -59,7 +64,7 @@ Operation<Result<GroupLocation>> Admin::create_group(std::string name, std::stri
 Operation<Result<void>> Admin::delete_group(std::string name, Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.deleteGroupRequest();
-        request.setName(name.c_str());
+        request.setName(text_of(name));
         request.setTimeoutMs(ms);
         return request;
     };
@@ -83,7 +88,7 @@ Operation<Result<std::vector<MemberAnswer>>> Admin::group_members(std::string gr
                                                                   Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.groupMembersRequest();
-        request.setName(group.c_str());
+        request.setName(text_of(group));
         request.setStateHash(state_hash);
         request.setTimeoutMs(ms);
         return request;
@@ -97,8 +102,8 @@ Operation<Result<EntryId>> Admin::add_member(std::string group, std::string host
                                              Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.addMemberRequest();
-        request.setGroup(group.c_str());
-        request.setHost(host.c_str());
+        request.setGroup(text_of(group));
+        request.setHost(text_of(host));
         request.setKind(encode(kind));
         request.setTimeoutMs(ms);
         return request;
@@ -111,8 +116,8 @@ Operation<Result<EntryId>> Admin::remove_member(std::string group, std::string h
                                                 Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.removeMemberRequest();
-        request.setGroup(group.c_str());
-        request.setHost(host.c_str());
+        request.setGroup(text_of(group));
+        request.setHost(text_of(host));
         request.setTimeoutMs(ms);
         return request;
     };
@@ -124,8 +129,8 @@ Operation<Result<void>> Admin::transfer_leadership(std::string group, std::strin
                                                    Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.transferLeadershipRequest();
-        request.setGroup(group.c_str());
-        request.setTo(to.c_str());
+        request.setGroup(text_of(group));
+        request.setTo(text_of(to));
         request.setTimeoutMs(ms);
         return request;
     };
@@ -138,8 +143,8 @@ Operation<Result<std::vector<SnapshotSummary>>> Admin::take_snapshot(std::string
                                                                      Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.takeSnapshotRequest();
-        request.setGroup(group.c_str());
-        request.setHost(host.c_str());
+        request.setGroup(text_of(group));
+        request.setHost(text_of(host));
         request.setTimeoutMs(ms);
         return request;
     };
@@ -152,7 +157,7 @@ Operation<Result<std::vector<SnapshotSummary>>> Admin::list_snapshots(std::strin
                                                                       Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.listSnapshotsRequest();
-        request.setGroup(group.c_str());
+        request.setGroup(text_of(group));
         request.setTimeoutMs(ms);
         return request;
     };
@@ -162,6 +167,12 @@ Operation<Result<std::vector<SnapshotSummary>>> Admin::list_snapshots(std::strin
 }
 
 Operation<Result<std::vector<PluginSummary>>> Admin::install_plugin(Bytes image, Duration timeout) {
+    if (auto error = too_large(*connections_, image.size())) {
+        using Installed = Result<std::vector<PluginSummary>>;
+        error->hint = "strip the library of its debug information: strip -g FILE";
+        auto refuse = [why = *error](Connections&) { return kj::Promise<Installed>(why); };
+        return make_operation<Installed>(connections_, refuse, client_gone());
+    }
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.installPluginRequest(capnp::MessageSize{image.size() / 8 + 16, 0});
         request.setImage({reinterpret_cast<const capnp::byte*>(image.view().data()), image.size()});
@@ -199,7 +210,7 @@ Operation<Result<std::vector<HostSummary>>> Admin::list_hosts(Duration timeout) 
 Operation<Result<std::uint64_t>> Admin::ping_host(std::string host, Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.pingHostRequest();
-        request.setHost(host.c_str());
+        request.setHost(text_of(host));
         request.setTimeoutMs(ms);
         return request;
     };
@@ -219,10 +230,14 @@ Operation<Result<void>> Admin::partition(std::vector<std::string> hosts, Duratio
 
 Operation<Result<ServerInfo>> Admin::server(Duration timeout) {
     auto begin = [timeout](Connections& c) {
-        Ask<ServerInfo> ask = [](LinkPtr link) -> kj::Promise<Result<ServerInfo>> {
-            return Result<ServerInfo>(link->server);
-        };
-        return ask_some_host<ServerInfo>(c, {}, c.now() + timeout, Repeat::freely, ask);
+        auto journey = std::make_shared<Journey>(c, std::string(), timeout);
+        if (journey->is_over()) {
+            return kj::Promise<Result<ServerInfo>>(Result<ServerInfo>(journey->too_late()));
+        }
+        return journey->next_host().then([](Result<LinkPtr> link) -> Result<ServerInfo> {
+            if (!link.has_value()) return link.error();
+            return (*link)->server;
+        });
     };
     return make_operation<Result<ServerInfo>>(connections_, begin, client_gone());
 }

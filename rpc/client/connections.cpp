@@ -2,22 +2,23 @@
 
 #include "rpc/client/decode.hpp"
 
-#include <kj/debug.h>
-
 #include <algorithm>
 #include <limits>
 
 namespace quorate::client {
 namespace {
 
-constexpr Duration retry_pause = 50ms;
+constexpr Duration first_pause = 20ms;
+constexpr Duration longest_pause = 320ms;
+constexpr Duration for_ever = std::chrono::hours(24 * 365 * 100);
+
+thread_local bool is_client_thread = false;
 
 }  // namespace
 
-struct Connections::OnThread {
-    explicit OnThread(kj::TaskSet::ErrorHandler& handler) : tasks(handler) {}
-    kj::TaskSet tasks;
-};
+bool on_client_thread() {
+    return is_client_thread;
+}
 
 std::uint32_t milliseconds_left(Time deadline, Time now) {
     auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count();
@@ -26,12 +27,30 @@ std::uint32_t milliseconds_left(Time deadline, Time now) {
 }
 
 Error rpc_error(const kj::Exception& exception, const std::string& endpoint) {
-    bool gone = exception.getType() == kj::Exception::Type::DISCONNECTED;
-    return fail(gone ? Errc::unreachable : Errc::protocol,
-                endpoint + ": " + std::string(exception.getDescription().cStr()));
+    auto code = [&exception] {
+        switch (exception.getType()) {
+            case kj::Exception::Type::DISCONNECTED:
+                return Errc::unreachable;
+            case kj::Exception::Type::UNIMPLEMENTED:
+                return Errc::version_mismatch;
+            default:
+                return Errc::protocol;
+        }
+    };
+    return fail(code(), endpoint + ": " + std::string(exception.getDescription().cStr()));
 }
 
-Connections::Connections(ClientOptions options) : options_(std::move(options)) {
+struct Connections::OnThread {
+    explicit OnThread(kj::TaskSet::ErrorHandler& handler) : tasks(handler) {}
+    kj::TaskSet tasks;
+};
+
+// ---- the thread ---------------------------------------------------------------------------------
+
+Connections::Connections(ClientOptions options)
+    : options_(std::move(options)),
+      whereabouts_(options_.endpoints),
+      random_(std::random_device()()) {
     thread_ = std::thread([this] { thread_main(); });
 }
 
@@ -46,8 +65,9 @@ bool Connections::run(Task task) {
     });
 }
 
-void Connections::at_end(Task task) {
-    run([this, task = std::move(task)] { at_end_.push_back(task); });
+Connections::EndId Connections::at_end(Task task) {
+    at_end_.emplace(++last_end_, std::move(task));
+    return last_end_;
 }
 
 void Connections::shut_down() {
@@ -56,20 +76,24 @@ void Connections::shut_down() {
 }
 
 void Connections::thread_main() {
+    is_client_thread = true;
     loop::EventLoop::Scope scope(loop_);
     {
         OnThread here(*this);
         here_ = &here;
-        scope.run_until([this] { return ending_; }, std::chrono::hours(24 * 365 * 100));
+        scope.run_until([this] { return ending_; }, for_ever);
         here_ = nullptr;
-        for (const Task& task : at_end_) task();
+        for (const auto& [id, task] : std::exchange(at_end_, {})) task();
     }
+    dialling_.clear();
     links_.clear();
     closed_.with([](bool& closed) { closed = true; });
     // What was posted before that runs now, finds nothing to keep it, and so ends as cancelled.
     bool drained = false;
     loop_.post([&drained] { drained = true; });
-    scope.run_until([&drained] { return drained; }, 1s);
+    scope.run_until([&drained] { return drained; }, for_ever);
+    dialling_.clear();
+    links_.clear();
 }
 
 void Connections::taskFailed(kj::Exception&&) {
@@ -91,164 +115,74 @@ kj::Promise<void> Connections::sleep_until(Time when) {
     return paf.promise.attach(kj::mv(fulfiller), kj::defer([this, timer] { loop_.cancel(timer); }));
 }
 
-void Connections::drop(const LinkPtr& link) {
+Duration Connections::pause(std::uint32_t attempt) {
+    Duration longest = std::min(first_pause * (1 << std::min(attempt, 10u)), longest_pause);
+    return longest / 2 + Duration(random_() % static_cast<std::uint64_t>(longest.count() / 2));
+}
+
+// ---- which link
+// -----------------------------------------------------------------------------------
+
+void Connections::broken(const LinkPtr& link) {
     auto found = links_.find(link->endpoint);
     if (found == links_.end() || found->second != link) return;
+    whereabouts_.failed(link->endpoint, now());
     links_.erase(found);
-    if (current_ == link->endpoint) current_.clear();
-    std::erase_if(leaders_, [&link](const auto& led) { return led.second == link->server.host; });
 }
 
-std::string Connections::leader_endpoint(const std::string& group) const {
-    auto leader = leaders_.find(group);
-    if (leader == leaders_.end()) return {};
-    auto host = hosts_.find(leader->second);
-    return host == hosts_.end() ? std::string{} : host->second;
+kj::Promise<Result<LinkPtr>> Connections::link(std::string preferred, Time deadline,
+                                               std::vector<std::string> behind) {
+    return next_round({std::move(preferred), deadline, std::move(behind)});
 }
 
-void Connections::learn_leader(const std::string& group, const std::string& host) {
-    if (!host.empty()) leaders_[group] = host;
+kj::Promise<Result<LinkPtr>> Connections::next_round(Round round) {
+    round.endpoints = whereabouts_.in_turn(round.preferred, now());
+    std::ranges::stable_sort(round.endpoints, {}, [&round](const std::string& endpoint) {
+        auto behind = std::ranges::find(round.behind, endpoint);
+        return behind == round.behind.end() ? 0 : 1 + (behind - round.behind.begin());
+    });
+    round.at = 0;
+    return try_next(std::move(round));
 }
 
-// Every endpoint once: the preferred, the last that worked, those connected, those given, those learnt.
-std::vector<std::string> Connections::candidates(const std::string& preferred) const {
-    std::vector<std::string> list;
-    auto add = [&list](const std::string& endpoint) {
-        if (!endpoint.empty() && std::ranges::find(list, endpoint) == list.end())
-            list.push_back(endpoint);
-    };
-    add(preferred);
-    add(current_);
-    for (const auto& [endpoint, link] : links_) add(endpoint);
-    for (const std::string& endpoint : options_.endpoints) add(endpoint);
-    for (const auto& [name, endpoint] : hosts_) add(endpoint);
-    return list;
+Error Connections::nobody_answers(const Round& round) {
+    std::string all;
+    for (const auto& [endpoint, words] : round.said) all += (all.empty() ? "" : "; ") + words;
+    if (all.empty()) all = round.endpoints.front() + " was not reached in time";
+    return fail(Errc::unreachable, "no host answers: " + all);
 }
 
-kj::Promise<Result<LinkPtr>> Connections::link(std::string endpoint, Time deadline) {
-    std::vector<std::string> list = candidates(endpoint);
-    if (auto found = links_.find(list.front()); found != links_.end())
-        return Result<LinkPtr>(found->second);
-    return try_endpoints(std::move(list), 0, {}, deadline);
-}
-
-kj::Promise<Result<LinkPtr>> Connections::try_endpoints(std::vector<std::string> endpoints,
-                                                        std::size_t at, std::string tried,
-                                                        Time deadline) {
-    if (at == endpoints.size()) {
-        if (now() + retry_pause >= deadline) {
-            return Result<LinkPtr>(fail(Errc::unreachable, "no host answers: " + tried));
-        }
-        return sleep_until(now() + retry_pause)
-            .then([this, endpoints = std::move(endpoints), deadline]() mutable {
-                return try_endpoints(std::move(endpoints), 0, {}, deadline);
-            });
+kj::Promise<Result<LinkPtr>> Connections::try_next(Round round) {
+    bool late = now() >= round.deadline;
+    if (late || round.at == round.endpoints.size()) {
+        if (round.refusal) return Result<LinkPtr>(*round.refusal);
+        Time again = now() + pause(round.number++);
+        if (late || again >= round.deadline) return Result<LinkPtr>(nobody_answers(round));
+        return sleep_until(again).then(
+            [this, round = std::move(round)]() mutable { return next_round(std::move(round)); });
     }
-    std::string endpoint = endpoints[at];
-    if (auto found = links_.find(endpoint); found != links_.end()) {
-        current_ = endpoint;
+    std::string endpoint = round.endpoints[round.at++];
+    if (auto found = links_.find(endpoint); found != links_.end())
         return Result<LinkPtr>(found->second);
-    }
-    // A host that takes connections and says nothing must leave time for the others.
-    Duration share = (deadline - now()) / static_cast<std::int64_t>(endpoints.size() - at);
-    Time until = now() + std::max<Duration>(std::min(share, options_.connect_timeout), 1ms);
-    return connect(endpoint, until)
-        .then([this, endpoints = std::move(endpoints), at, tried = std::move(tried), endpoint,
-               deadline](Result<LinkPtr> link) mutable -> kj::Promise<Result<LinkPtr>> {
-            if (link.has_value()) {
-                current_ = endpoint;
-                return kj::mv(link);
-            }
-            if (link.error().code != Errc::unreachable) return kj::mv(link);
-            tried += (tried.empty() ? "" : "; ") + link.error().what;
-            return try_endpoints(std::move(endpoints), at + 1, std::move(tried), deadline);
+    return connect(endpoint, round.deadline)
+        .then([this, endpoint, round = std::move(round)](
+                  Result<LinkPtr> link) mutable -> kj::Promise<Result<LinkPtr>> {
+            if (link.has_value()) return kj::mv(link);
+            bool may_pass = link.error().code == Errc::unreachable;
+            if (!may_pass && !round.refusal) round.refusal = link.error();
+            round.said[endpoint] = link.error().what;
+            return try_next(std::move(round));
         });
 }
 
-kj::Promise<Connections::Dialled> Connections::dial(std::string endpoint, Duration timeout) {
-    auto paf = kj::newPromiseAndFulfiller<Dialled>();
-    auto fulfiller =
-        std::make_shared<kj::Own<kj::PromiseFulfiller<Dialled>>>(kj::mv(paf.fulfiller));
-    auto connector = std::make_shared<loop::Connector>(
-        loop_, endpoint, timeout,
-        [fulfiller](Dialled dialled) { (*fulfiller)->fulfill(kj::mv(dialled)); });
-    return paf.promise.attach(kj::mv(connector));
-}
-
-kj::Promise<Result<LinkPtr>> Connections::connect(std::string endpoint, Time until) {
-    return dial(endpoint, until - now())
-        .then([this, endpoint, until](Dialled connection) mutable -> kj::Promise<Result<LinkPtr>> {
-            if (!connection.has_value()) {
-                return Result<LinkPtr>(within(endpoint, connection.error()));
-            }
-            return greet(std::move(*connection), endpoint, until);
-        });
-}
-
-kj::Promise<Result<LinkPtr>> Connections::greet(std::unique_ptr<loop::Connection> connection,
-                                                std::string endpoint, Time until) {
-    auto link = std::make_shared<Link>();
-    link->endpoint = endpoint;
-    link->rpc = std::make_unique<loop::RpcConnection>(std::move(connection), loop::RpcOptions{});
-    std::weak_ptr<Link> weak = link;
-    link->rpc->on_disconnect([this, weak](const Error&) {
-        if (auto broken = weak.lock()) drop(broken);
-    });
-    auto gate = link->rpc->bootstrap().castAs<schema::Gate>();
-    auto hello = gate.helloRequest();
-    hello.setProtocol(schema::PROTOCOL_VERSION);
-    hello.setSoftware(options_.software.c_str());
-    auto greeted = hello.send().then(
-        [this, link, gate](capnp::Response<schema::Gate::HelloResults> answer) mutable
-        -> kj::Promise<Result<LinkPtr>> {
-            link->server = {answer.getProtocol(), answer.getSoftware().cStr(),
-                            answer.getCluster().cStr(), answer.getHost().cStr(), link->endpoint};
-            if (answer.getProtocol() != schema::PROTOCOL_VERSION) {
-                return Result<LinkPtr>(fail(
-                    Errc::version_mismatch,
-                    link->endpoint + " speaks protocol " + std::to_string(answer.getProtocol()) +
-                        ", this client " + std::to_string(schema::PROTOCOL_VERSION)));
-            }
-            return log_in(link, gate);
-        });
-    auto late = sleep_until(until).then([endpoint] {
-        return Result<LinkPtr>(
-            fail(Errc::unreachable, endpoint + ": connected, but the host says nothing"));
-    });
-    return greeted.exclusiveJoin(kj::mv(late)).catch_([endpoint](kj::Exception&& e) {
-        return Result<LinkPtr>(fail(Errc::unreachable, rpc_error(e, endpoint).what));
-    });
-}
-
-kj::Promise<Result<LinkPtr>> Connections::log_in(LinkPtr link, schema::Gate::Client gate) {
-    auto login = gate.loginRequest();
-    login.setToken(options_.token.c_str());
-    return login.send().then(
-        [this, link](capnp::Response<schema::HostResult> answer) -> Result<LinkPtr> {
-            if (answer.isFailed()) return decode(answer.getFailed());
-            link->host = answer.getHost();
-            links_[link->endpoint] = link;
-            keep(learn_hosts(link));
-            return link;
-        });
-}
-
-kj::Promise<void> Connections::learn_hosts(LinkPtr link) {
-    return link->host.hostsRequest().send().then(
-        [this](capnp::Response<schema::Host::HostsResults> answer) {
-            for (auto host : answer.getHosts()) {
-                if (host.getClientAddress().size() > 0)
-                    hosts_[host.getName().cStr()] = host.getClientAddress().cStr();
-            }
-        });
-}
+// ---- capabilities -------------------------------------------------------------------------------
 
 kj::Promise<Result<GroupCap>> Connections::group(LinkPtr link, std::string name, Time deadline) {
     using Opened = Result<GroupCap>;
     if (auto found = link->groups.find(name); found != link->groups.end())
         return Opened(found->second);
     auto request = link->host.groupRequest();
-    request.setName(name.c_str());
+    request.setName(text_of(name));
     request.setTimeoutMs(milliseconds_left(deadline, now()));
     return request.send().then([link, name](capnp::Response<schema::GroupResult> answer) -> Opened {
         if (answer.isFailed()) return decode(answer.getFailed());
@@ -256,6 +190,17 @@ kj::Promise<Result<GroupCap>> Connections::group(LinkPtr link, std::string name,
         link->groups.insert_or_assign(name, group);
         return group;
     });
+}
+
+kj::Promise<Result<AdminCap>> Connections::admin(LinkPtr link) {
+    using Opened = Result<AdminCap>;
+    if (link->admin) return Opened(link->admin);
+    return link->host.adminRequest().send().then(
+        [link](capnp::Response<schema::AdminResult> answer) -> Opened {
+            if (answer.isFailed()) return decode(answer.getFailed());
+            link->admin = std::make_shared<schema::Admin::Client>(answer.getAdmin());
+            return link->admin;
+        });
 }
 
 }  // namespace quorate::client

@@ -2,37 +2,24 @@
 
 #include "host/base/mailbox.hpp"
 #include "rpc/client/client.hpp"
+#include "rpc/client/link.hpp"
+#include "rpc/client/whereabouts.hpp"
 #include "rpc/loop/event_loop.hpp"
-#include "rpc/loop/rpc_connection.hpp"
 #include "rpc/loop/tcp.hpp"
 
 #include <kj/async.h>
 
 #include <map>
 #include <memory>
-#include <rpc/schema/client.capnp.h>
-#include <set>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 namespace quorate::client {
 
-// A group's capability. Shared, because KJ's own cannot be copied from a const one.
-using GroupCap = std::shared_ptr<schema::Group::Client>;
-
-// A connection to one host, greeted and logged in. Thread: the client's.
-struct Link {
-    std::string endpoint;
-    ServerInfo server;
-    std::unique_ptr<loop::RpcConnection> rpc;
-    schema::Host::Client host = nullptr;
-    std::map<std::string, GroupCap> groups;  // opened so far
-};
-using LinkPtr = std::shared_ptr<Link>;
-
 // Ends an operation exactly once: by complete(), or, when the last owner lets go of it, with the
-// value that says that the client went away.
+// value that says that the client went away. What the completion throws ends the process.
 template <class T>
 class Finisher {
  public:
@@ -41,7 +28,7 @@ class Finisher {
     ~Finisher() { complete(std::move(fallback_)); }
     Finisher(const Finisher&) = delete;
     Finisher& operator=(const Finisher&) = delete;
-    void complete(T value) {
+    void complete(T value) noexcept {
         if (auto completion = std::exchange(completion_, nullptr)) completion(std::move(value));
     }
 
@@ -50,62 +37,94 @@ class Finisher {
     T fallback_;
 };
 
-// All connections of a client, the thread they live on, and which host to ask for what.
-// Thread: start() from any; everything else on the client's own.
-class Connections : public std::enable_shared_from_this<Connections>,
-                    private kj::TaskSet::ErrorHandler {
+// All connections of a client and the thread they live on.
+// Thread: run() and is_current_thread() from any, shut_down() from any but the client's own;
+// everything else on that.
+class Connections : private kj::TaskSet::ErrorHandler {
  public:
     explicit Connections(ClientOptions options);
     ~Connections();
 
-    // Runs the task on the client's thread; false, and dropped, once the client has ended. Thread: any.
+    // Runs the task on the client's thread; false, and dropped, once the client has ended. Thread:
+    // any.
     bool run(Task task);
-    // Runs on the client's thread when it ends. Thread: any.
-    void at_end(Task task);
-    void shut_down();  // ends the thread; from any other
+    void shut_down();  // ends the thread, after everything under way has ended
+    bool is_current_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+    bool have_ended() const { return here_ == nullptr; }
 
-    // A live link, preferably to `endpoint` (empty: the one that last worked), else to any other
-    // known host; tries until the deadline. Errc::unreachable names every endpoint that was tried.
-    kj::Promise<Result<LinkPtr>> link(std::string endpoint, Time deadline);
-    // A group's capability on a link, opened once.
+    // Runs when the client ends, unless forgotten before.
+    using EndId = std::uint64_t;
+    EndId at_end(Task task);
+    void forget(EndId id) { at_end_.erase(id); }
+
+    // A live link, preferably to `preferred` (empty: no matter), else to any other known host, last
+    // of all to those in `behind`, the first of them first; tries until the deadline.
+    // Errc::unreachable names every endpoint and why. Errc::access_denied, version_mismatch,
+    // cluster_mismatch, protocol: no host could be reached but one that gave this answer, which
+    // waiting does not mend.
+    kj::Promise<Result<LinkPtr>> link(std::string preferred, Time deadline,
+                                      std::vector<std::string> behind = {});
+    // Capabilities on a link, asked for once.
     kj::Promise<Result<GroupCap>> group(LinkPtr link, std::string name, Time deadline);
-    // The link is broken, or its host silent: it is not given out again, and nothing that its host led
-    // is looked for there first.
-    void drop(const LinkPtr& link);
+    kj::Promise<Result<AdminCap>> admin(LinkPtr link);
+    // The link is no good: not given out again, and its endpoint comes last for a while.
+    void broken(const LinkPtr& link);
 
-    // Where a group was last led from; empty: not known.
-    std::string leader_endpoint(const std::string& group) const;
-    void learn_leader(const std::string& group, const std::string& host);
-
-    kj::Promise<void> sleep_until(Time when);
+    Whereabouts& whereabouts() { return whereabouts_; }
+    const ClientOptions& options() const { return options_; }
     Time now() const { return loop_.now(); }
-    // Keeps a promise running.
+    // The task owns no KJ object: it may outlive them all.
+    loop::TimerId at(Time when, Task task) { return loop_.at(when, std::move(task)); }
+    void cancel(loop::TimerId timer) { loop_.cancel(timer); }
+    kj::Promise<void> sleep_until(Time when);
+    // Longer each time, and different for each client, so that they do not come back all at once.
+    Duration pause(std::uint32_t attempt);
+    // Keeps a promise running until it ends or the client does.
     void keep(kj::Promise<void> promise);
-    loop::EventLoop& event_loop() { return loop_; }
 
  private:
+    // One attempt to connect, shared by all who want that endpoint meanwhile.
+    struct Dialling {
+        kj::ForkedPromise<Result<LinkPtr>> link;
+        std::shared_ptr<bool> over;
+    };
     struct OnThread;  // what lives within the loop's Scope
+    // A round through the endpoints.
+    struct Round {
+        std::string preferred;
+        Time deadline;
+        std::vector<std::string> behind;
+        std::uint32_t number = 0;
+        std::vector<std::string> endpoints = {};
+        std::size_t at = 0;
+        std::map<std::string, std::string> said = {};  // by endpoint, the latest
+        std::optional<Error> refusal = {};             // the first that waiting does not mend
+    };
+
     void thread_main();
     void taskFailed(kj::Exception&& exception) override;
-    kj::Promise<Result<LinkPtr>> try_endpoints(std::vector<std::string> endpoints, std::size_t at,
-                                               std::string tried, Time deadline);
-    kj::Promise<Result<LinkPtr>> connect(std::string endpoint, Time until);
-    using Dialled = Result<std::unique_ptr<loop::Connection>>;
-    kj::Promise<Dialled> dial(std::string endpoint, Duration timeout);
+    static Error nobody_answers(const Round& round);
+    kj::Promise<Result<LinkPtr>> try_next(Round round);
+    kj::Promise<Result<LinkPtr>> next_round(Round round);
+    kj::Promise<Result<LinkPtr>> connect(const std::string& endpoint, Time deadline);
+    void forget_dialling(const std::string& endpoint);
+    kj::Promise<Result<LinkPtr>> dial(std::string endpoint);
     kj::Promise<Result<LinkPtr>> greet(std::unique_ptr<loop::Connection> connection,
-                                       std::string endpoint, Time until);
+                                       std::string endpoint);
     kj::Promise<Result<LinkPtr>> log_in(LinkPtr link, schema::Gate::Client gate);
+    Result<void> check_server(const ServerInfo& server);
     kj::Promise<void> learn_hosts(LinkPtr link);
-    std::vector<std::string> candidates(const std::string& preferred) const;
 
     ClientOptions options_;
     loop::EventLoop loop_;
+    Whereabouts whereabouts_;
+    std::string cluster_;       // whose hosts we have met
     OnThread* here_ = nullptr;  // set while the thread's Scope lives
     std::map<std::string, LinkPtr> links_;
-    std::string current_;                         // endpoint that last worked
-    std::map<std::string, std::string> hosts_;    // name -> client endpoint
-    std::map<std::string, std::string> leaders_;  // group -> host
-    std::vector<Task> at_end_;
+    std::map<std::string, Dialling> dialling_;
+    std::map<EndId, Task> at_end_;
+    EndId last_end_ = 0;
+    std::mt19937_64 random_;
     bool ending_ = false;          // asked to end; on the thread
     Guarded<bool> closed_{false};  // nothing more is taken
     std::thread thread_;
@@ -116,5 +135,10 @@ std::uint32_t milliseconds_left(Time deadline, Time now);
 
 // What an RPC exception means here. KJ's own words are kept in the text.
 Error rpc_error(const kj::Exception& exception, const std::string& endpoint);
+
+// With the zero byte that a StringPtr wants, and any in between.
+inline kj::StringPtr text_of(const std::string& text) {
+    return {text.c_str(), text.size()};
+}
 
 }  // namespace quorate::client

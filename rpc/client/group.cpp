@@ -1,71 +1,75 @@
-#include "rpc/client/calls.hpp"
 #include "rpc/client/decode.hpp"
+#include "rpc/client/journey.hpp"
 
 namespace quorate::client {
 namespace {
 
-using Text = std::vector<std::string>;
-
-template <class Builder>
-void set_words(Builder&& request, const Text& words) {
-    auto list = request.initWords(static_cast<unsigned>(words.size()));
-    for (unsigned i = 0; i < words.size(); ++i) list.set(i, words[i].c_str());
-}
+using Words = std::vector<std::string>;
 
 capnp::Data::Reader data(ByteView bytes) {
     return {reinterpret_cast<const capnp::byte*>(bytes.data()), bytes.size()};
 }
 
-// The link or the group could not be had: nothing was submitted. Else the request was under way.
-Outcome outcome_of(const Error& error) {
-    bool sent = error.code == Errc::leadership_lost || error.code == Errc::deadline_exceeded ||
-                error.code == Errc::protocol;
-    if (sent) return Unknown{error};
-    return NotApplied{error, {}};
+capnp::MessageSize size_for(std::uint64_t bytes) {
+    return {bytes / 8 + 32, 0};
 }
 
-void learn(Connections& connections, const std::string& group, const Outcome& outcome) {
-    if (auto* refused = std::get_if<NotApplied>(&outcome))
-        connections.learn_leader(group, refused->leader);
+template <class Builder>
+void set_words(Builder& request, const Words& words) {
+    auto list = request.initWords(static_cast<unsigned>(words.size()));
+    for (unsigned i = 0; i < words.size(); ++i) list.set(i, text_of(words[i]));
 }
 
-// Opens the group on the link, then `use`s it. An exception of the opening never counts as sent.
-template <class T>
-kj::Promise<Result<T>> with_group(Connections& connections, LinkPtr link, const std::string& name,
-                                  Time deadline,
-                                  std::function<kj::Promise<Result<T>>(GroupCap)> use) {
-    return connections.group(link, name, deadline)
-        .then([use = std::move(use)](Result<GroupCap> group) -> kj::Promise<Result<T>> {
-            if (!group.has_value()) return Result<T>(group.error());
-            return use(*group);
-        });
+std::uint64_t bytes_of(const Words& words) {
+    std::uint64_t bytes = 0;
+    for (const std::string& word : words) bytes += word.size() + 16;
+    return bytes;
 }
 
-// First the group, which may be asked of any host again and again; then, once, the command.
-template <class T>
-kj::Promise<Result<T>> submit_once(Connections& connections, std::string name, Time deadline,
-                                   std::function<kj::Promise<Result<T>>(GroupCap)> use) {
-    using Found = std::pair<LinkPtr, GroupCap>;
-    Ask<Found> find = [&connections, name, deadline](LinkPtr link) {
-        return connections.group(link, name, deadline)
-            .then([link](Result<GroupCap> group) -> Result<Found> {
-                if (!group.has_value()) return group.error();
-                return Found(link, *group);
-            });
+std::function<kj::Promise<Result<GroupCap>>(const LinkPtr&)> open_group(JourneyPtr journey) {
+    return [journey](const LinkPtr& link) {
+        return journey->connections().group(link, journey->group(), journey->deadline());
     };
-    return ask_some_host<Found>(connections, connections.leader_endpoint(name), deadline,
-                                Repeat::freely, find)
-        .then([&connections, deadline, use](Result<Found> found) -> kj::Promise<Result<T>> {
-            if (!found.has_value()) {
-                Error error = found.error();
-                // Opening a group submits nothing, however it failed.
-                if (error.code == Errc::deadline_exceeded) error.code = Errc::unreachable;
-                return Result<T>(std::move(error));
-            }
-            GroupCap group = found->second;
-            return ask_some_host<T>(connections, found->first->endpoint, deadline, Repeat::never,
-                                    [use, group](LinkPtr) { return use(group); });
-        });
+}
+
+std::optional<Elsewhere> elsewhere_after(const Error& error, const std::string& leader) {
+    // The group that we opened is no more, but one of its name may have been created since.
+    if (error.code == Errc::no_such_group) return Elsewhere{.leader = {}, .reopen = true};
+    if (!is_for_another(error.code)) return std::nullopt;
+    return Elsewhere{.leader = leader};
+}
+
+// ---- commands -----------------------------------------------------------------------------------
+
+struct Submitted {
+    Outcome outcome;
+    std::string leader;
+    std::string text = {};
+};
+
+std::optional<Elsewhere> elsewhere_of(const Submitted& submitted) {
+    auto* refused = std::get_if<NotApplied>(&submitted.outcome);
+    if (refused == nullptr) return std::nullopt;
+    return elsewhere_after(refused->error,
+                           refused->leader.empty() ? submitted.leader : refused->leader);
+}
+
+// Sends it once, and says no more of its end than is certain.
+kj::Promise<Submitted> submit(
+    JourneyPtr journey, std::uint64_t bytes,
+    std::function<kj::Promise<Submitted>(const LinkPtr&, const GroupCap&)> call) {
+    if (auto error = too_large(journey->connections(), bytes))
+        return Submitted{NotApplied{std::move(*error), {}}, {}};
+    Request<GroupCap, Submitted> request{open_group(journey), std::move(call), elsewhere_of};
+    return travel(journey, std::move(request)).then([journey](End<Submitted> end) {
+        if (auto* unsent = std::get_if<NotSent>(&end))
+            return Submitted{NotApplied{std::move(unsent->error), {}}, {}};
+        if (auto* lost = std::get_if<Lost>(&end))
+            return Submitted{Unknown{std::move(lost->error)}, {}};
+        auto& submitted = std::get<Submitted>(end);
+        journey->connections().whereabouts().leads(journey->group(), submitted.leader);
+        return std::move(submitted);
+    });
 }
 
 }  // namespace
@@ -73,75 +77,98 @@ kj::Promise<Result<T>> submit_once(Connections& connections, std::string name, T
 Operation<Outcome> Group::submit(ByteView command, Duration timeout) {
     Bytes copy = Bytes::copy_of(command);
     auto begin = [name = name_, copy, timeout](Connections& connections) {
-        Time deadline = connections.now() + timeout;
-        auto use = [&connections, copy, deadline](GroupCap group) {
-            auto request = group->submitRequest(capnp::MessageSize{copy.size() / 8 + 16, 0});
+        auto journey = std::make_shared<Journey>(connections, name, timeout);
+        auto call = [journey, copy](const LinkPtr&, const GroupCap& group) {
+            auto request = group->submitRequest(size_for(copy.size()));
             request.setCommand(data(copy.view()));
-            request.setTimeoutMs(milliseconds_left(deadline, connections.now()));
+            request.setTimeoutMs(journey->milliseconds_left());
             return request.send().then([](capnp::Response<schema::Group::SubmitResults> answer) {
-                return Result<Outcome>(decode(answer.getOutcome()));
+                return Submitted{decode(answer.getOutcome()), answer.getLeader().cStr()};
             });
         };
-        return submit_once<Outcome>(connections, name, deadline, use)
-            .then([&connections, name](Result<Outcome> end) {
-                Outcome outcome = end.has_value() ? std::move(*end) : outcome_of(end.error());
-                learn(connections, name, outcome);
-                return outcome;
-            });
+        return client::submit(journey, copy.size(), call).then([](Submitted submitted) {
+            return std::move(submitted.outcome);
+        });
     };
     return make_operation<Outcome>(connections_, begin, Unknown{client_gone()});
 }
 
 Operation<TextOutcome> Group::submit_text(std::vector<std::string> words, Duration timeout) {
     auto begin = [name = name_, words = std::move(words), timeout](Connections& connections) {
-        Time deadline = connections.now() + timeout;
-        auto use = [&connections, words, deadline](GroupCap group) {
+        auto journey = std::make_shared<Journey>(connections, name, timeout);
+        auto call = [journey, words](const LinkPtr&, const GroupCap& group) {
             auto request = group->submitTextRequest();
             set_words(request, words);
-            request.setTimeoutMs(milliseconds_left(deadline, connections.now()));
+            request.setTimeoutMs(journey->milliseconds_left());
             return request.send().then(
                 [](capnp::Response<schema::Group::SubmitTextResults> answer) {
-                    return Result<TextOutcome>(
-                        TextOutcome{decode(answer.getOutcome()), answer.getText().cStr()});
+                    return Submitted{decode(answer.getOutcome()), answer.getLeader().cStr(),
+                                     answer.getText().cStr()};
                 });
         };
-        return submit_once<TextOutcome>(connections, name, deadline, use)
-            .then([&connections, name](Result<TextOutcome> end) {
-                TextOutcome outcome =
-                    end.has_value() ? std::move(*end) : TextOutcome{outcome_of(end.error()), {}};
-                learn(connections, name, outcome.outcome);
-                return outcome;
-            });
+        return client::submit(journey, bytes_of(words), call).then([](Submitted submitted) {
+            return TextOutcome{std::move(submitted.outcome), std::move(submitted.text)};
+        });
     };
     return make_operation<TextOutcome>(connections_, begin,
                                        TextOutcome{Unknown{client_gone()}, {}});
 }
 
+// ---- queries ------------------------------------------------------------------------------------
+
+namespace {
+
+const std::string& leader_of(const Answer& answer) {
+    return answer.leader;
+}
+const std::string& leader_of(const TextAnswer& answer) {
+    return answer.answer.leader;
+}
+
+JourneyPtr query_journey(Connections& connections, const std::string& group, ReadLevel level,
+                         Duration timeout) {
+    auto to = level == ReadLevel::local ? Journey::To::anywhere : Journey::To::leader;
+    return std::make_shared<Journey>(connections, group, timeout, to);
+}
+
+template <class A>
+kj::Promise<Result<A>> query(
+    JourneyPtr journey, std::uint64_t bytes,
+    std::function<kj::Promise<Result<A>>(const LinkPtr&, const GroupCap&)> call) {
+    if (auto error = too_large(journey->connections(), bytes)) return Result<A>(*error);
+    Request<GroupCap, Result<A>> request{.open = open_group(journey), .call = std::move(call)};
+    request.repeatable = true;
+    request.elsewhere = [](const Result<A>& answer) -> std::optional<Elsewhere> {
+        if (answer.has_value()) return std::nullopt;
+        return elsewhere_after(answer.error(), {});
+    };
+    return travel(journey, std::move(request)).then([journey](End<Result<A>> end) {
+        Result<A> answer = result_of(std::move(end));
+        if (answer.has_value()) {
+            journey->connections().whereabouts().leads(journey->group(), leader_of(*answer));
+        }
+        return answer;
+    });
+}
+
+}  // namespace
+
 Operation<Result<Answer>> Group::query(ReadLevel level, ByteView query, Duration timeout,
                                        Index at_least) {
     Bytes copy = Bytes::copy_of(query);
     auto begin = [name = name_, level, copy, timeout, at_least](Connections& connections) {
-        Time deadline = connections.now() + timeout;
-        Ask<Answer> ask = [&connections, name, level, copy, at_least, deadline](LinkPtr link) {
-            auto use = [&connections, level, copy, at_least, deadline](GroupCap group) {
-                auto request = group->queryRequest(capnp::MessageSize{copy.size() / 8 + 16, 0});
-                request.setLevel(encode(level));
-                request.setAtLeast(at_least.value());
-                request.setQuery(data(copy.view()));
-                request.setTimeoutMs(milliseconds_left(deadline, connections.now()));
-                return request.send().then([](capnp::Response<schema::Group::QueryResults> answer) {
-                    return decode(answer.getAnswer());
-                });
-            };
-            return with_group<Answer>(connections, link, name, deadline, use);
-        };
-        std::string endpoint =
-            level == ReadLevel::local ? std::string{} : connections.leader_endpoint(name);
-        return ask_some_host<Answer>(connections, endpoint, deadline, Repeat::freely, ask)
-            .then([&connections, name](Result<Answer> answer) {
-                if (answer.has_value()) connections.learn_leader(name, answer->leader);
-                return answer;
+        JourneyPtr journey = query_journey(connections, name, level, timeout);
+        auto call = [journey, level, copy, at_least](const LinkPtr&, const GroupCap& group) {
+            auto request = group->queryRequest(size_for(copy.size()));
+            request.setLevel(encode(level));
+            request.setAtLeast(at_least.value());
+            request.setQuery(data(copy.view()));
+            request.setTimeoutMs(journey->milliseconds_left());
+            return request.send().then([](capnp::Response<schema::Group::QueryResults> answer) {
+                return decode(answer.getAnswer());
             });
+        };
+        return client::query<Answer>(journey, copy.size(), call);
     };
     return make_operation<Result<Answer>>(connections_, begin, client_gone());
 }
@@ -150,24 +177,20 @@ Operation<Result<TextAnswer>> Group::query_text(ReadLevel level, std::vector<std
                                                 Duration timeout, Index at_least) {
     auto begin = [name = name_, level, words = std::move(words), timeout,
                   at_least](Connections& connections) {
-        Time deadline = connections.now() + timeout;
-        Ask<TextAnswer> ask = [&connections, name, level, words, at_least, deadline](LinkPtr link) {
-            auto use = [&connections, level, words, at_least, deadline](GroupCap group) {
-                auto request = group->queryTextRequest();
-                set_words(request, words);
-                request.setLevel(encode(level));
-                request.setAtLeast(at_least.value());
-                request.setTimeoutMs(milliseconds_left(deadline, connections.now()));
-                return request.send().then(
-                    [](capnp::Response<schema::Group::QueryTextResults> answer)
-                        -> Result<TextAnswer> {
-                        TRY(Answer reply, decode(answer.getAnswer()));
-                        return TextAnswer{std::move(reply), answer.getText().cStr()};
-                    });
-            };
-            return with_group<TextAnswer>(connections, link, name, deadline, use);
+        JourneyPtr journey = query_journey(connections, name, level, timeout);
+        auto call = [journey, level, words, at_least](const LinkPtr&, const GroupCap& group) {
+            auto request = group->queryTextRequest();
+            set_words(request, words);
+            request.setLevel(encode(level));
+            request.setAtLeast(at_least.value());
+            request.setTimeoutMs(journey->milliseconds_left());
+            return request.send().then(
+                [](capnp::Response<schema::Group::QueryTextResults> answer) -> Result<TextAnswer> {
+                    TRY(Answer reply, decode(answer.getAnswer()));
+                    return TextAnswer{std::move(reply), answer.getText().cStr()};
+                });
         };
-        return ask_some_host<TextAnswer>(connections, {}, deadline, Repeat::freely, ask);
+        return client::query<TextAnswer>(journey, bytes_of(words), call);
     };
     return make_operation<Result<TextAnswer>>(connections_, begin, client_gone());
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "host/base/check.hpp"
+
 #include <coroutine>
 #include <functional>
 #include <future>
@@ -9,45 +11,65 @@
 
 namespace quorate::client {
 
-// Something under way that ends in exactly one T. Consume it once, in one of three ways.
-// Dropping it without consuming lets it run on unseen.
+// Whether this is the thread of a Client: the one on which completions run and on which nothing may
+// wait.
+bool on_client_thread();
+
+// Something that can be begun once and ends in exactly one T. It begins when it is consumed, in one
+// of four ways: get(), future(), then() or co_await. Dropped without that, it never begins.
+//
+// Where it ends: on the client's thread, the client's end included; only if it is consumed after
+// its client was destroyed does it end at once, on the thread that consumes it. What runs there (a
+// completion, or a coroutine that is resumed) must neither block nor throw: an exception that
+// leaves it ends the process. Thread: any, one at a time.
 template <class T>
 class Operation {
  public:
     using Completion = std::function<void(T)>;
-    // `start` begins the operation and later calls its argument exactly once, on the client's
-    // thread. It runs when the operation is consumed.
+    // `start` begins the operation and sees to it that its argument is called exactly once.
     explicit Operation(std::function<void(Completion)> start) : start_(std::move(start)) {}
 
-    // Blocks until the end. Never on the client's own thread (from a callback): it would wait for itself.
+    // Blocks until the end, at the latest half a second after the operation's own deadline. Never
+    // on a client's thread: it would wait for itself (BrokenInvariant).
     T get() {
-        auto promise = std::make_shared<std::promise<T>>();
-        std::future<T> future = promise->get_future();
-        start_([promise](T value) { promise->set_value(std::move(value)); });
-        return future.get();
+        CHECK(!on_client_thread(), "get() may not be called on the client's thread");
+        return future().get();
     }
 
-    // `completion` runs on the client's thread; it must not block.
-    void then(Completion completion) { start_(std::move(completion)); }
+    std::future<T> future() {
+        auto promise = std::make_shared<std::promise<T>>();
+        std::future<T> future = promise->get_future();
+        begin([promise](T value) { promise->set_value(std::move(value)); });
+        return future;
+    }
 
-    // For any coroutine; resumed on the client's thread.
+    void then(Completion completion) { begin(std::move(completion)); }
+
+    // For any coroutine: `co_await group.submit(...)`.
     auto operator co_await() && {
         struct Awaiter {
-            std::function<void(Completion)> start;
-            std::optional<T> value;
+            Operation operation;
+            std::optional<T> value = std::nullopt;
             bool await_ready() const noexcept { return false; }
             void await_suspend(std::coroutine_handle<> waiting) {
-                start([this, waiting](T result) {
+                // Resuming may destroy this object, and may happen before begin() returns.
+                Operation mine = std::move(operation);
+                mine.begin([this, waiting](T result) {
                     value.emplace(std::move(result));
                     waiting.resume();
                 });
             }
             T await_resume() { return std::move(*value); }
         };
-        return Awaiter{std::move(start_), std::nullopt};
+        return Awaiter{std::move(*this)};
     }
 
  private:
+    void begin(Completion completion) {
+        CHECK(start_ != nullptr, "an operation is consumed once");
+        std::exchange(start_, nullptr)(std::move(completion));
+    }
+
     std::function<void(Completion)> start_;
 };
 

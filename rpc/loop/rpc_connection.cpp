@@ -70,6 +70,10 @@ void RpcConnection::on_disconnect(std::function<void(const Error&)> action) {
             .eagerlyEvaluate([](kj::Exception&&) {});
 }
 
+bool RpcConnection::is_open() const {
+    return !impl_->stream.why_closed().has_value();
+}
+
 const std::string& RpcConnection::remote() const {
     return impl_->stream.remote();
 }

@@ -37,6 +37,9 @@ class RpcConnection {
     // destroy this object. Dropped if this object is destroyed before.
     void on_disconnect(std::function<void(const Error&)> action);
 
+    // False: the connection has ended, though on_disconnect() may still be on its way. What is called now
+    // is not sent.
+    bool is_open() const;
     const std::string& remote() const;
 
  private:

@@ -72,13 +72,15 @@ class FakePort final : public group::GroupPort {
 // A host with one group, `demo`. Administrative calls fail as no_such_host, but for those that a test needs.
 class FakeHost final : public group::HostService {
  public:
+    using Opened = group::Reply<std::shared_ptr<group::GroupPort>>;
+
+    explicit FakeHost(std::string name = "fake") : name_(std::move(name)) {}
     const group::HostName& name() const override { return name_; }
-    const std::string& cluster() const override { return cluster_; }
-    std::vector<group::KnownHost> known_hosts() const override {
-        return {{"fake", "p:1", "c:1", true}, {"away", "p:2", "c:2", false}};
-    }
-    void open_group(const std::string& wanted, Time,
-                    group::Reply<std::shared_ptr<group::GroupPort>> done) override {
+    const std::string& cluster() const override { return cluster_name; }
+    std::vector<group::KnownHost> known_hosts() const override { return known; }
+    void open_group(const std::string& wanted, Time, Opened done) override {
+        ++opened;
+        if (on_open) return on_open(done);
         if (wanted != port->name()) return done(fail(Errc::no_such_group, "no group " + wanted));
         done(std::shared_ptr<group::GroupPort>(port));
     }
@@ -89,6 +91,8 @@ class FakeHost final : public group::HostService {
         done(group::GroupLocation{GroupId(7), request.name, request.hosts.at(0), request.hosts});
     }
     void delete_group(const std::string&, Time, group::Reply<group::Done> done) override {
+        ++deleted;
+        if (on_delete) return on_delete(done);
         no(done);
     }
     void list_members(Time, group::Reply<std::vector<group::MemberAnswer>> done) override {
@@ -135,8 +139,15 @@ class FakeHost final : public group::HostService {
         done(1500us);
     }
 
+    std::string cluster_name = "test";
+    std::vector<group::KnownHost> known{{"fake", "p:1", "c:1", true},
+                                        {"away", "p:2", "c:2", false}};
     std::shared_ptr<FakePort> port = std::make_shared<FakePort>();
+    std::function<void(const Opened&)> on_open;  // instead of giving `port`
+    int opened = 0;
     std::optional<group::CreateGroup> created;
+    std::function<void(const group::Reply<group::Done>&)> on_delete;
+    int deleted = 0;
     Time last_deadline;
     std::string installed;
 
@@ -146,8 +157,7 @@ class FakeHost final : public group::HostService {
         done(fail(Errc::no_such_host, "the fake does not do that"));
     }
 
-    std::string name_ = "fake";
-    std::string cluster_ = "test";
+    std::string name_;
 };
 
 }  // namespace quorate::testing

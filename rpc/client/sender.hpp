@@ -1,0 +1,106 @@
+#pragma once
+
+#include "host/base/mailbox.hpp"
+#include "rpc/client/journey.hpp"
+#include "rpc/client/pipeline.hpp"
+#include "rpc/client/window.hpp"
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace quorate::client {
+
+// The part of a pipeline that lives on the client's thread: takes what was posted, writes it in
+// batches over one connection at a time, and tells the outcomes.
+//
+// A command is in exactly one place: the inbox, `pending_` (never sent), or `sent_` (waiting for
+// its outcome, under a serial number that is used once and never again). Thread: post() from the
+// submitting thread, the rest from the client's; the destructor from any, once closed.
+class Sender : public std::enable_shared_from_this<Sender> {
+ public:
+    Sender(Connections& connections, std::string group, PipelineOptions options,
+           std::shared_ptr<Window> window);
+    ~Sender();
+
+    // Pre: the command was taken from the window, which gets it back with its outcome.
+    void post(std::uint64_t correlation, Bytes command);
+    // Ends everything that is unanswered. Nothing is told afterwards but to what is posted
+    // afterwards.
+    void close();
+
+ private:
+    struct Command {
+        std::uint64_t correlation = 0;
+        Bytes bytes;
+        Time deadline;
+    };
+    // Outcomes to be told together.
+    struct Ended {
+        std::vector<PipelineOutcome> outcomes;
+        std::uint64_t bytes = 0;
+        void add(const Command& command, Outcome outcome);
+    };
+    // An open pipeline on a host.
+    struct Line {
+        LinkPtr link;
+        schema::Pipeline::Client pipeline;
+        std::uint64_t credit_commands = 1;
+        std::uint64_t credit_bytes = 1;
+        kj::Promise<void> watch = nullptr;  // for the end of the connection
+    };
+    class Sink;
+
+    // taking
+    void collect();
+    void end_inbox();
+    // connecting
+    void connect();
+    kj::Promise<End<Line>> open_line(Time deadline, std::uint64_t generation);
+    void connected(End<Line> end, Time deadline);
+    void refuse(const Error& error, Time deadline);
+    void lost(const Error& why);
+    void hang_up();
+    // writing
+    void flush();
+    std::vector<Command> next_batch();
+    void write(std::vector<Command> batch);
+    void written(const std::string& leader);
+    // answers
+    void receive(capnp::List<schema::PipelineOutcome>::Reader list);
+    // ends
+    void watch_time();
+    void on_time();
+    void end_late();
+    void end_sent(const Error& error);
+    void end_pending(const Error& error);
+    void tell(Ended ended) noexcept;
+
+    Connections& connections_;
+    const std::string group_;
+    PipelineOptions options_;
+    std::shared_ptr<Window> window_;
+
+    Mailbox<Command> inbox_;
+    std::atomic<bool> collecting_ = false;  // collect() is on its way
+    std::deque<Command> pending_;
+    std::map<std::uint64_t, Command> sent_;  // by serial
+    std::uint64_t next_serial_ = 1;
+    std::uint64_t sent_bytes_ = 0;
+
+    std::optional<Line> line_;
+    std::uint64_t generation_ = 0;  // of the line; what comes of a former one is not ours
+    bool connecting_ = false;
+    bool writing_ = false;  // a write is on its way: what gathers meanwhile goes with the next
+    bool moving_ = false;   // to another line, once this one has answered all
+    bool telling_ = false;
+    bool closed_ = false;
+    loop::TimerId timer_ = 0;  // for on_time()
+    Connections::EndId end_id_ = 0;
+};
+
+}  // namespace quorate::client
