@@ -24,7 +24,7 @@ TEST(PluginProbe, refuses_what_ends_the_process) {
         std::string how;
     };
     for (const Case& each :
-         {Case{"crashes", "signal ILL"}, Case{"crashes_in_create", "signal ABRT"},
+         {Case{"crashes", "signal KILL"}, Case{"crashes_in_create", "signal ABRT"},
           Case{"exits", "exit code 0"}}) {
         auto probed = probe(each.name);
         ASSERT_FALSE(probed.has_value()) << each.name;
