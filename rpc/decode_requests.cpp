@@ -30,6 +30,15 @@ group::DeleteMemberRequest delete_member(schema::Request::DeleteMember::Reader i
     return request;
 }
 
+Duration duration(std::uint64_t us) {
+    return std::chrono::microseconds(static_cast<std::int64_t>(std::min(us, longest_wait_us)));
+}
+
+group::ReserveNameRequest reserve_name(schema::Request::ReserveName::Reader in) {
+    return {Source::text(in.getName()), group_id(in.getGroup()), in.getRound(),
+            duration(in.getHoldUs())};
+}
+
 group::RequestBody request_body(schema::Request::Reader in, const Source& source) {
     switch (in.which()) {
         case schema::Request::SUBMIT:
@@ -69,6 +78,8 @@ group::RequestBody request_body(schema::Request::Reader in, const Source& source
             return group::PluginListRequest{};
         case schema::Request::PING:
             return group::PingRequest{};
+        case schema::Request::RESERVE_NAME:
+            return reserve_name(in.getReserveName());
     }
     throw Refused("an unknown kind of request");
 }
@@ -112,9 +123,8 @@ group::ResponseBody response_body(schema::Response::Reader in, const Source& sou
 }  // namespace
 
 group::Request decode(schema::Request::Reader in, const Source& source) {
-    auto remaining = std::chrono::microseconds(
-        static_cast<std::int64_t>(std::min<std::uint64_t>(in.getRemainingUs(), longest_wait_us)));
-    return {named<std::uint64_t>(in.getId(), "request"), remaining, request_body(in, source)};
+    return {named<std::uint64_t>(in.getId(), "request"), duration(in.getRemainingUs()),
+            request_body(in, source)};
 }
 
 group::Response decode(schema::Response::Reader in, const Source& source) {

@@ -12,6 +12,12 @@ unsigned count(std::size_t size) {
     return static_cast<unsigned>(size);
 }
 
+// Of a time that is left; none if it has passed.
+std::uint64_t microseconds(Duration left) {
+    auto us = std::chrono::duration_cast<std::chrono::microseconds>(std::max(left, Duration{}));
+    return static_cast<std::uint64_t>(us.count());
+}
+
 // ---- consensus ------------------------------------------------------------------------------------
 
 void put(const raft::VoteRequest& message, schema::RaftEnvelope::Builder out) {
@@ -219,13 +225,20 @@ void put(const group::PingRequest&, schema::Request::Builder out) {
     out.setPing();
 }
 
+void put(const group::ReserveNameRequest& body, schema::Request::Builder out) {
+    const auto& [name, group, round, hold] = body;
+    auto into = out.initReserveName();
+    into.setName(name);
+    into.setGroup(group.value());
+    into.setRound(round);
+    into.setHoldUs(microseconds(hold));
+}
+
 void put(const group::Request& request, schema::PeerMessage::Builder out) {
     const auto& [id, remaining, body] = request;
     auto into = out.initRequest();
     into.setId(id);
-    auto us =
-        std::chrono::duration_cast<std::chrono::microseconds>(std::max(remaining, Duration{}));
-    into.setRemainingUs(static_cast<std::uint64_t>(us.count()));
+    into.setRemainingUs(microseconds(remaining));
     std::visit([&into](const auto& one) { put(one, into); }, body);
 }
 

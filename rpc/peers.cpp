@@ -44,7 +44,8 @@ class Peers::Impl final : public LinkOwner, public InboundOwner {
     std::uint64_t dropped() const;
 
     const std::string& address() const { return self_.peer_address; }
-    std::vector<KnownHost> hosts() const { return *published_.load(); }
+    std::vector<KnownHost> hosts() const { return published_.load()->hosts; }
+    std::vector<std::string> unmet_seeds() const { return published_.load()->unmet_seeds; }
     std::function<void(const std::vector<KnownHost>&)> on_new_hosts;
     std::function<void(const HostName&)> on_dialled;
 
@@ -70,6 +71,7 @@ class Peers::Impl final : public LinkOwner, public InboundOwner {
     void learn_directly(const Hello& theirs);
     bool add_known(const KnownHost& host);
     void hosts_changed();
+    std::vector<std::string> find_unmet_seeds() const;
     void publish();
     bool is_cut_off(const HostName& host) const { return cut_off_.contains(host); }
     void later(void (Impl::*what)());
@@ -91,7 +93,11 @@ class Peers::Impl final : public LinkOwner, public InboundOwner {
     std::uint64_t dropped_ = 0;  // for hosts without a link
     bool telling_ = false;       // news are on their way
 
-    std::atomic<std::shared_ptr<const std::vector<KnownHost>>> published_;
+    struct Published {
+        std::vector<KnownHost> hosts;
+        std::vector<std::string> unmet_seeds;
+    };
+    std::atomic<std::shared_ptr<const Published>> published_;
     std::shared_ptr<Impl*> alive_;
 };
 
@@ -126,6 +132,7 @@ void Peers::Impl::start(group::PeerReceiver& receiver, std::string client_addres
         seeds_.push_back(std::make_unique<PeerLink>(loop_, options_, *this, seed, HostName()));
     }
     meet(options_.known);
+    publish();
 }
 
 // ---- who is known -----------------------------------------------------------------------------
@@ -188,10 +195,29 @@ void Peers::Impl::hosts_changed() {
 }
 
 void Peers::Impl::publish() {
-    auto all = std::make_shared<std::vector<KnownHost>>();
-    all->push_back(self_);
-    for (const auto& [name, host] : known_) all->push_back(host);
+    auto all = std::make_shared<Published>();
+    all->hosts.push_back(self_);
+    for (const auto& [name, host] : known_) all->hosts.push_back(host);
+    all->unmet_seeds = find_unmet_seeds();
     published_.store(std::move(all));
+}
+
+std::vector<std::string> Peers::Impl::find_unmet_seeds() const {
+    std::vector<std::string> unmet;
+    for (const auto& seed : seeds_) {
+        bool is_known = std::ranges::any_of(known_, [&seed](const auto& known) {
+            return known.second.peer_address == seed->address();
+        });
+        if (!is_known) unmet.push_back(seed->address());
+    }
+    auto may_be_a_seed = [this](const auto& known) {
+        const KnownHost& host = known.second;
+        return !host.connected &&
+               std::ranges::find(options_.seeds, host.peer_address) == options_.seeds.end();
+    };
+    auto likely_met = static_cast<std::size_t>(std::ranges::count_if(known_, may_be_a_seed));
+    unmet.resize(unmet.size() - std::min(unmet.size(), likely_met));
+    return unmet;
 }
 
 Hello Peers::Impl::hello() const {
@@ -274,6 +300,7 @@ void Peers::Impl::retire(PeerLink& seed) {
     seed.suspend();  // it is in the middle of a call, and must not dial again
     graveyard_links_.push_back(std::move(*mine));
     seeds_.erase(mine);
+    publish();
     later(&Impl::bury);
 }
 
@@ -392,6 +419,9 @@ void Peers::send(const HostName& to, group::PeerMessage message) {
 }
 std::vector<KnownHost> Peers::hosts() const {
     return impl_->hosts();
+}
+std::vector<std::string> Peers::unmet_seeds() const {
+    return impl_->unmet_seeds();
 }
 void Peers::meet(const std::vector<KnownHost>& hosts) {
     impl_->meet(hosts);

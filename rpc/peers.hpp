@@ -46,7 +46,8 @@ struct PeersOptions {
 // Hosts are met by seeds, by being dialled, and by what others tell. A host of another cluster, and a
 // second live process under a name, are refused and told why.
 //
-// Thread: the loop's; hosts() from any. Destroy before the loop, while nothing runs on it or on its thread.
+// Thread: the loop's; hosts() and unmet_seeds() from any. Destroy before the loop, while nothing runs on
+// it or on its thread.
 class Peers final : public group::Transport, public group::HostDirectory {
  public:
     // Binds at once, so that a port in use is found at the start. Errc::address_in_use, address_invalid.
@@ -62,6 +63,9 @@ class Peers final : public group::Transport, public group::HostDirectory {
 
     void send(const group::HostName& to, group::PeerMessage message) override;
     std::vector<group::KnownHost> hosts() const override;
+    // A seed that may well be a host which others told of, by an address written differently, is not
+    // told of: as many as there are such hosts, unconnected and at no seed's address.
+    std::vector<std::string> unmet_seeds() const override;
 
     // Hosts heard of elsewhere: dialled if they are new.
     void meet(const std::vector<group::KnownHost>& hosts);

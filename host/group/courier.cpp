@@ -259,12 +259,8 @@ Operation<Result<GroupLocation>> Courier::locate(SharedKey group, Time deadline)
 
 Operation<Result<GroupLocation>> Courier::ask_around(SharedKey group, Time deadline) {
     Result<GroupLocation> found =
-        co_await locate_group(shard_, group->name, shard_.attempt_until(deadline));
+        co_await locate_group(shard_, *group, shard_.attempt_until(deadline));
     if (!found) co_return found;
-    if (found->group != group->id) {
-        co_return fail(Errc::no_such_group,
-                       "the group was deleted; another now has the name " + quoted(group->name));
-    }
     Route& route = routes_[group->id];
     route.leader = found->leader;
     route.hosts = found->hosts;

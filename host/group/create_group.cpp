@@ -3,6 +3,7 @@
 #include "host/group/errands.hpp"
 #include "host/group/locate.hpp"
 #include "host/group/names.hpp"
+#include "host/group/reserve_name.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -78,20 +79,6 @@ StartMemberRequest start_request(const Formation& formation, const Seat& seat, b
     Registration registration = formation.registration;
     registration.member = seat.member.id;
     return {encode(registration), campaign};
-}
-
-Operation<Result<Done>> check_name_is_free(HostShard& shard, std::string name, Time deadline) {
-    LocateRequest request{name};
-    auto is_taken = [](const Answer& answer) { return answer.result.has_value(); };
-    auto answers = co_await shard.ask_all(shard.reachable_hosts(), request,
-                                          shard.attempt_until(deadline), is_taken);
-    for (const HostAnswer& answer : answers) {
-        if (!answer.answer.result) continue;
-        co_return fail(Errc::group_exists, "host " + quoted(answer.host) +
-                                               " has a member of a group " + quoted(name) +
-                                               " already");
-    }
-    co_return Done{};
 }
 
 Operation<Done> start_seat(HostShard& shard, std::shared_ptr<Formation> formation,
@@ -196,8 +183,9 @@ Operation<Result<GroupLocation>> elect(HostShard& shard, std::shared_ptr<Formati
             campaign_at = shard.now() + campaign_interval;
         }
         Time until = shard.attempt_until(deadline);
-        Result<GroupLocation> found = co_await locate_group(shard, registration.name, until);
-        if (found && found->group == location.group && !found->leader.empty()) co_return found;
+        GroupKey key{registration.group, registration.name};
+        Result<GroupLocation> found = co_await locate_group(shard, std::move(key), until);
+        if (found && !found->leader.empty()) co_return found;
         more = co_await shard.pause(backoff, deadline);
     }
     co_return location;
@@ -212,20 +200,22 @@ Operation<Result<GroupLocation>> create_group(HostShard& shard, CreateGroup want
     }
     auto machine = shard.host().environment.plugins.resolve(wanted.plugin, wanted.machine);
     if (!machine) co_return within("host " + quoted(shard.name()), machine.error());
-    CO_TRY(Done is_free, co_await check_name_is_free(shard, wanted.name, deadline));
-    static_cast<void>(is_free);
 
     auto formation = plan(shard, wanted, std::move(*machine));
+    NameClaim wish{wanted.name, formation->registration.group, deadline};
+    CO_TRY(NameClaim claim, co_await reserve_name(shard, std::move(wish)));
     // What is left after the starts is for taking them back, or for an election.
     Time started_until = shard.now() + (deadline - shard.now()) * 2 / 3;
     Result<Done> formed = co_await start_majority(shard, formation, started_until);
     if (!formed) {
         co_await undo(shard, formation, deadline);
+        give_up_name(shard, claim);
         co_return formed.error();
     }
     Time answer_until = deadline - std::min<Duration>((deadline - shard.now()) / 10, 50ms);
     Result<GroupLocation> location = co_await elect(shard, formation, answer_until);
     leave_errands(shard, formation);
+    give_up_name(shard, claim);  // its members hold it
     co_return location;
 }
 

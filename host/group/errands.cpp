@@ -2,6 +2,7 @@
 
 #include "host/base/log.hpp"
 #include "host/group/locate.hpp"
+#include "host/group/roll_call.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -65,15 +66,24 @@ Operation<Done> Errands::run(HostName host) {
     co_return Done{};
 }
 
+bool Errands::is_everybody_here() const {
+    RollCall roll = call_roll(home());
+    return roll.unmet_seeds.empty() &&
+           std::all_of(roll.hosts.begin(), roll.hosts.end(),
+                       [this](const HostName& host) { return home().is_reachable(host); });
+}
+
 Operation<Errands::Wanted> Errands::is_wanted(HostName host, SharedKey group) {
     Time until = home().attempt_until(Time::max());
-    Result<GroupLocation> where = co_await locate_group(home(), group->name, until);
+    Result<GroupLocation> where = co_await locate_group(home(), *group, until);
     if (!where) {
-        co_return where.error().code == Errc::no_such_group ? Wanted::no : Wanted::unknown;
+        // A majority may say so while those who have the group are away.
+        bool is_gone = where.error().code == Errc::no_such_group && is_everybody_here();
+        co_return is_gone ? Wanted::no : Wanted::unknown;
     }
     const auto& hosts = where->hosts;
     bool member = std::find(hosts.begin(), hosts.end(), host) != hosts.end();
-    co_return where->group == group->id&& member ? Wanted::yes : Wanted::no;
+    co_return member ? Wanted::yes : Wanted::no;
 }
 
 }  // namespace quorate::group

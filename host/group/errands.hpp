@@ -32,6 +32,7 @@ class Errands {
     void add(HostName host, Errand errand);
     Operation<Done> run(HostName host);
     Operation<Wanted> is_wanted(HostName host, SharedKey group);
+    bool is_everybody_here() const;
     HostShard& home() const { return *host_.shards.front(); }
 
     HostContext& host_;

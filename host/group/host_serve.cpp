@@ -250,6 +250,14 @@ struct Serve {
         shard.at(0, [reply](HostShard& home) { reply(ResponseBody(home.host().plugins->list())); });
     }
 
+    void operator()(ReserveNameRequest request) {
+        if (auto checked = check_name(request.name); !checked) return respond(checked.error());
+        auto reply = as<Done>(shard.back_from<Result<ResponseBody>>(0, std::move(respond)));
+        shard.at(0, [reply, request = std::move(request)](HostShard& home) {
+            reply(home.host().residents->reserve(request));
+        });
+    }
+
     void operator()(PingRequest) { respond(ResponseBody(Done{})); }
 };
 

@@ -142,6 +142,7 @@ struct Gather {
     std::vector<HostAnswer> answers;
     std::size_t left = 0;
     std::function<bool(const Answer&)> enough;
+    Duration grace{};
     std::function<void(Done)> done;
 };
 
@@ -150,7 +151,11 @@ Operation<Done> gather_one(HostShard& shard, HostName host, RequestBody body, Ti
     Answer answer = co_await shard.request(host, std::move(body), deadline);
     bool enough = into->enough && into->enough(answer);
     into->answers.push_back({host, std::move(answer)});
-    if (--into->left == 0 || enough) into->done(Done{});
+    if (--into->left == 0 || (enough && into->grace <= 0ns)) {
+        into->done(Done{});
+    } else if (enough) {
+        shard.scheduler().at(shard.now() + into->grace, [done = into->done] { done(Done{}); });
+    }
     co_return Done{};
 }
 
@@ -158,10 +163,12 @@ Operation<Done> gather_one(HostShard& shard, HostName host, RequestBody body, Ti
 
 Operation<std::vector<HostAnswer>> HostShard::ask_all(std::vector<HostName> hosts, RequestBody body,
                                                       Time deadline,
-                                                      std::function<bool(const Answer&)> enough) {
+                                                      std::function<bool(const Answer&)> enough,
+                                                      Duration grace) {
     auto gather = std::make_shared<Gather>();
     gather->left = hosts.size();
     gather->enough = std::move(enough);
+    gather->grace = grace;
     Later<Done> done;
     gather->done = done.callback();
     for (std::size_t i = 0; i < hosts.size(); ++i) {

@@ -123,10 +123,12 @@ class HostShard final : public HostService, public PeerReceiver, ShardObserver {
     // The same for one kind of answer; a lost or refused request is an error that names the host.
     template <class T>
     Operation<Result<T>> ask(HostName to, RequestBody body, Time deadline);
-    // Asks them all at once. Ends when all have answered, or `enough` says so of one answer.
+    // Asks them all at once. Ends when all have answered, or `grace` after `enough` says so of one
+    // answer.
     Operation<std::vector<HostAnswer>> ask_all(std::vector<HostName> hosts, RequestBody body,
                                                Time deadline,
-                                               std::function<bool(const Answer&)> enough = {});
+                                               std::function<bool(const Answer&)> enough = {},
+                                               Duration grace = {});
     // Runs them all at once, and ends with the last.
     Operation<Done> together(std::vector<Operation<Done>> operations);
     // This host and those connected to it, sorted.

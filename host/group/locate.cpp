@@ -1,6 +1,7 @@
 #include "host/group/locate.hpp"
 
 #include "host/group/names.hpp"
+#include "host/group/roll_call.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -8,31 +9,112 @@
 namespace quorate::group {
 namespace {
 
+// Once one host has told of a leader, others may tell of another group in this time.
+constexpr Duration others_time = 100ms;
+
+const GroupLocation* location_in(const Answer& answer) {
+    return answer.result ? std::get_if<GroupLocation>(&*answer.result) : nullptr;
+}
+
 bool names_leader(const Answer& answer) {
-    if (!answer.result) return false;
-    auto* location = std::get_if<GroupLocation>(&*answer.result);
+    const GroupLocation* location = location_in(answer);
     return location != nullptr && !location->leader.empty();
 }
 
-Error nobody_knows(HostShard& shard, const std::string& name,
-                   const std::vector<HostAnswer>& answers) {
-    std::size_t without = 0;
+// One group, as far as the hosts that were asked tell of it.
+struct Sighting {
+    GroupLocation location;    // from one that names the leader, if any does
+    std::vector<HostName> on;  // who told of it
+
+    bool is_whole() const {
+        return !location.leader.empty() || on.size() > location.hosts.size() / 2;
+    }
+};
+
+std::vector<Sighting> sightings(const std::vector<HostAnswer>& answers) {
+    std::vector<Sighting> all;
     for (const HostAnswer& answer : answers) {
-        if (!answer.answer.result && answer.answer.result.error().code == Errc::no_such_group) {
-            ++without;
-        }
+        const GroupLocation* location = location_in(answer.answer);
+        if (location == nullptr) continue;
+        auto known = std::find_if(all.begin(), all.end(), [location](const Sighting& one) {
+            return one.location.group == location->group;
+        });
+        if (known == all.end()) known = all.insert(all.end(), {*location, {}});
+        if (known->location.leader.empty()) known->location = *location;
+        known->on.push_back(answer.host);
     }
-    std::size_t known = std::max<std::size_t>(shard.known_hosts().size(), 1);
-    if (without > known / 2) {
-        return fail(Errc::no_such_group, "no group " + quoted(name) + " on the " +
-                                             std::to_string(without) + " of " +
-                                             std::to_string(known) + " hosts that answered host " +
-                                             quoted(shard.name()));
+    return all;
+}
+
+std::string hex(GroupId id) {
+    constexpr char digits[] = "0123456789abcdef";
+    std::string text;
+    for (int shift = 60; shift >= 0; shift -= 4) text += digits[id.value() >> shift & 15];
+    return text;
+}
+
+Error several(const std::string& name, const std::vector<Sighting>& groups) {
+    std::string text;
+    for (const Sighting& group : groups) {
+        text += (text.empty() ? "" : "; ") + hex(group.location.group) + " with members on";
+        std::vector<HostName> hosts = group.location.hosts;
+        std::sort(hosts.begin(), hosts.end());
+        for (const HostName& host : hosts) text += " " + host;
     }
-    return fail(Errc::unreachable, "group " + quoted(name) + " is not on host " +
-                                       quoted(shard.name()) + ", and only " +
-                                       std::to_string(without) + " of " + std::to_string(known) +
-                                       " known hosts could tell whether they have it");
+    return fail(
+        Errc::group_exists,
+        std::to_string(groups.size()) + " groups have the name " + quoted(name) + ": " + text,
+        "ask through a host that carries the one you mean (--endpoint), and delete the "
+        "other through a host that carries that: `quorate group delete`");
+}
+
+// No host told of the group, if it is known by its id: not of that one.
+Error nobody_knows(HostShard& shard, const GroupKey& group,
+                   const std::vector<HostAnswer>& answers) {
+    std::vector<HostName> without;
+    bool is_renamed = false;
+    for (const HostAnswer& answer : answers) {
+        bool other = location_in(answer.answer) != nullptr;
+        is_renamed = is_renamed || other;
+        bool none =
+            !answer.answer.result && answer.answer.result.error().code == Errc::no_such_group;
+        if (other || none) without.push_back(answer.host);
+    }
+    RollCall roll = call_roll(shard);
+    std::string count =
+        std::to_string(without.size()) + " of " + std::to_string(roll.size()) + " hosts";
+    if (without.size() < roll.majority()) {
+        return fail(Errc::no_quorum,
+                    "whether there is a group " + quoted(group.name) + " is not known: only " +
+                        count + " could tell host " + quoted(shard.name()) +
+                        " that they do not have it; not heard: " + absent(roll, without, answers),
+                    "start the hosts that are named, or ask a host that reaches them: `quorate "
+                    "host list` shows who answers");
+    }
+    if (is_renamed) {
+        return fail(Errc::no_such_group,
+                    "the group was deleted; another now has the name " + quoted(group.name));
+    }
+    return fail(Errc::no_such_group, "no group " + quoted(group.name) + " on the " + count +
+                                         " that answered host " + quoted(shard.name()));
+}
+
+// Asks this host's own member, which costs no message, and everybody else unless it has said enough.
+Operation<std::vector<HostAnswer>> ask_around(HostShard& shard, std::string name, Time deadline,
+                                              std::function<bool(const Answer&)> enough,
+                                              Duration grace) {
+    LocateRequest request{std::move(name)};
+    std::vector<HostAnswer> answers;
+    Answer own = co_await shard.request(shard.name(), request, deadline);
+    bool is_enough = enough(own);
+    answers.push_back({shard.name(), std::move(own)});
+    if (is_enough) co_return answers;
+    std::vector<HostName> others = shard.reachable_hosts();
+    std::erase(others, shard.name());
+    auto more =
+        co_await shard.ask_all(std::move(others), request, deadline, std::move(enough), grace);
+    for (HostAnswer& answer : more) answers.push_back(std::move(answer));
+    co_return answers;
 }
 
 // Whether the same request may succeed a little later, perhaps elsewhere.
@@ -74,27 +156,29 @@ GroupLocation location_of(const Group& member) {
 }
 
 Operation<Result<GroupLocation>> locate_group(HostShard& shard, std::string name, Time deadline) {
-    LocateRequest request{name};
-    std::vector<HostAnswer> answers;
-    // Our own member first: that costs no message.
-    Answer own = co_await shard.request(shard.name(), request, deadline);
-    bool known = names_leader(own);
-    answers.push_back({shard.name(), std::move(own)});
-    if (!known) {
-        std::vector<HostName> others = shard.reachable_hosts();
-        std::erase(others, shard.name());
-        auto more = co_await shard.ask_all(std::move(others), request, deadline, names_leader);
-        for (HostAnswer& answer : more) answers.push_back(std::move(answer));
+    auto answers = co_await ask_around(shard, name, deadline, names_leader, others_time);
+    std::vector<Sighting> groups = sightings(answers);
+    if (groups.empty()) co_return nobody_knows(shard, {GroupId{}, name}, answers);
+    // This host's own member, if it told of one, comes first.
+    if (location_in(answers.front().answer) != nullptr && groups.front().is_whole()) {
+        co_return groups.front().location;
     }
-    GroupLocation* best = nullptr;
-    for (HostAnswer& answer : answers) {
-        if (!answer.answer.result) continue;
-        auto* location = std::get_if<GroupLocation>(&*answer.answer.result);
-        if (location != nullptr && (best == nullptr || names_leader(answer.answer)))
-            best = location;
+    auto whole = static_cast<std::size_t>(std::count_if(
+        groups.begin(), groups.end(), [](const Sighting& one) { return one.is_whole(); }));
+    if (whole > 0) std::erase_if(groups, [](const Sighting& one) { return !one.is_whole(); });
+    if (groups.size() == 1) co_return groups.front().location;
+    co_return several(name, groups);
+}
+
+Operation<Result<GroupLocation>> locate_group(HostShard& shard, GroupKey group, Time deadline) {
+    auto enough = [id = group.id](const Answer& answer) {
+        return names_leader(answer) && location_in(answer)->group == id;
+    };
+    auto answers = co_await ask_around(shard, group.name, deadline, enough, {});
+    for (const Sighting& one : sightings(answers)) {
+        if (one.location.group == group.id) co_return one.location;
     }
-    if (best != nullptr) co_return std::move(*best);
-    co_return nobody_knows(shard, name, answers);
+    co_return nobody_knows(shard, group, answers);
 }
 
 Operation<Result<MemberStatus>> find_leader(HostShard& shard, std::string name, Time deadline) {
@@ -105,7 +189,7 @@ Operation<Result<MemberStatus>> find_leader(HostShard& shard, std::string name, 
         Result<GroupLocation> where = co_await locate_group(shard, name, until);
         if (!where) {
             last = where.error();
-            if (last.code == Errc::no_such_group) co_return last;
+            if (last.code == Errc::no_such_group || last.code == Errc::group_exists) co_return last;
         } else if (!where->leader.empty()) {
             StatusRequest request{where->group, false};
             auto told =

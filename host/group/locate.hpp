@@ -6,14 +6,20 @@
 
 namespace quorate::group {
 
-// Where a group is, from this host's own member if that knows a leader, else from whoever of the
-// reachable hosts first tells of one, else from any member.
-// Errc::no_such_group: a majority of the known hosts answered and none carries it; unreachable: too
-// few answered to tell.
+// Where the group of this name is. This host's own member decides if it knows a leader; else the reachable
+// hosts are asked, until one has told of a leader and the others had a moment to tell of another
+// group. What a minority of a group's members without a leader say does not count beside a group that
+// is more: it may be what a deletion has left.
+// Errc::no_such_group: a majority of all hosts answered and none carries it; no_quorum: too few
+// answered to tell; group_exists: several groups have the name, and the answer names them.
 Operation<Result<GroupLocation>> locate_group(HostShard& shard, std::string name, Time deadline);
 
+// Where this very group is, from whoever first tells of its leader, else from any member. Errors as above;
+// no_such_group also if the name is another group's now.
+Operation<Result<GroupLocation>> locate_group(HostShard& shard, GroupKey group, Time deadline);
+
 // The leader's own status, from its host. Waits for a leader until the deadline.
-// Errc::no_such_group at once; no_leader, unreachable at the deadline.
+// Errc::no_such_group and group_exists (locate_group()) at once; no_leader at the deadline.
 Operation<Result<MemberStatus>> find_leader(HostShard& shard, std::string name, Time deadline);
 
 // What this host's member knows. Thread: the shard of the group.

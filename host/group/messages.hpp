@@ -103,12 +103,21 @@ struct PluginFetchRequest {
 };
 struct PluginListRequest {};
 struct PingRequest {};
+// Whoever creates a group asks this of all hosts before it starts members, so that of two who want the
+// name at once at most one has a majority. A reservation ends when it is given up (hold 0), when
+// the group's member starts, or when `hold` and a margin have passed; a host that restarts forgets it.
+struct ReserveNameRequest {
+    std::string name;
+    GroupId group;
+    std::uint32_t round = 0;  // of the asker's attempts: giving one up does not end a later one
+    Duration hold{};
+};
 
 using RequestBody =
     std::variant<SubmitRequest, QueryRequest, LocateRequest, StartMemberRequest,
                  DeleteMemberRequest, StatusRequest, ChangeMemberRequest, TransferRequest,
                  DeleteGroupRequest, TakeSnapshotRequest, ListSnapshotsRequest, PluginOfferRequest,
-                 PluginFetchRequest, PluginListRequest, PingRequest>;
+                 PluginFetchRequest, PluginListRequest, PingRequest, ReserveNameRequest>;
 
 struct Done {};
 struct Piece {

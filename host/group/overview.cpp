@@ -108,6 +108,12 @@ Operation<Result<std::vector<MemberAnswer>>> list_members(HostShard& shard, Time
             all.push_back({answer.host, status, std::nullopt});
         }
     }
+    for (const std::string& seed : shard.host().environment.directory.unmet_seeds()) {
+        all.push_back({seed, std::nullopt,
+                       fail(Errc::unreachable,
+                            "the host at this address was never met: what it "
+                            "carries is not listed")});
+    }
     co_return all;
 }
 

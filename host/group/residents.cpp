@@ -4,6 +4,7 @@
 #include "host/group/names.hpp"
 #include "host/group/plugin_exchange.hpp"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -88,9 +89,34 @@ Operation<Result<Done>> Residents::start(Start request) {
 
 Result<void> Residents::admit(const Registration& registration) const {
     auto named = names_.find(registration.name);
-    if (named == names_.end()) return {};
+    if (named == names_.end()) {
+        return reservations_.check(registration.name, registration.group, home().now());
+    }
     return fail(Errc::group_exists,
                 member_text(registration, home().name()) + ": the name belongs to another group");
+}
+
+Result<Done> Residents::reserve(const ReserveNameRequest& request) {
+    if (request.hold <= 0ns) {
+        reservations_.give_up(request);
+        return Done{};
+    }
+    auto named = names_.find(request.name);
+    if (named != names_.end()) {
+        if (named->second == request.group) return Done{};
+        if (residents_.at(named->second).state == State::leaving) {
+            return fail(Errc::change_not_permitted,
+                        "a member of a former group " + quoted(request.name) +
+                            " is being removed from host " + quoted(home().name()),
+                        "try again shortly");
+        }
+        return fail(Errc::group_exists, "a member of a group " + quoted(request.name) +
+                                            " is on host " + quoted(home().name()) + " already");
+    }
+    const HostOptions& options = host_.options;
+    Duration hold = std::min(request.hold, options.request_time_max) + options.name_held_after;
+    TRY_VOID(reservations_.take(request, home().now(), home().now() + hold));
+    return Done{};
 }
 
 Operation<Result<Done>> Residents::set_up(Start request) {
@@ -98,6 +124,7 @@ Operation<Result<Done>> Residents::set_up(Start request) {
     auto entry = std::make_shared<const Registration>(request.registration);
     residents_.emplace(id, Resident{entry, State::starting, false, {}});
     names_.emplace(entry->name, id);
+    reservations_.settle(entry->name);
 
     std::vector<HostName> sources{request.from};
     for (const raft::Member& member : entry->initial.members) sources.push_back(member.host);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "host/group/host_shard.hpp"
+#include "host/group/reservations.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -20,7 +21,8 @@ namespace quorate::group {
 // Thread: shard 0; the members themselves live on their shards.
 class Residents {
  public:
-    explicit Residents(HostContext& host) : host_(host) {}
+    explicit Residents(HostContext& host)
+        : host_(host), reservations_(host.options.max_names_held) {}
 
     // A member that the log store recovered. Durable already, so it starts at once.
     void adopt(Registration registration, storage::RecoveredLog recovered);
@@ -28,7 +30,8 @@ class Residents {
     // Starts the member that the registration describes, once: durable first, its plugin fetched if
     // it is not here. The same member again does nothing but campaign, if asked to.
     // Errc::group_exists (the name is another group's), already_member (another incarnation of the
-    // group is here), change_not_permitted (it is being removed), deadline_exceeded (not started).
+    // group is here), change_not_permitted (it is being removed, or the name is reserved for another
+    // group), deadline_exceeded (not started).
     struct Start {
         Registration registration;
         bool campaign = false;
@@ -44,6 +47,11 @@ class Residents {
 
     // The member runs another build of its machine from now on, which is durable on its own.
     void machine_changed(GroupId group, const machine::MachineRef& machine);
+
+    // Keeps the name for a group that is being created, or no longer.
+    // Errc::group_exists: the name is another group's; change_not_permitted: another is being created, or
+    // a former one's member removed.
+    Result<Done> reserve(const ReserveNameRequest& request);
 
     // Builds that members here need and this host does not have.
     std::vector<std::string> missing_builds() const;
@@ -74,6 +82,7 @@ class Residents {
     HostContext& host_;
     std::unordered_map<GroupId, Resident> residents_;
     std::unordered_map<std::string, GroupId> names_;
+    Reservations reservations_;
     // Members whose removal was asked for, newest last, so many at most: a request to start one of them
     // that the network delivers late must not bring it back. Ids are never used twice.
     static constexpr std::size_t removed_max = 16384;

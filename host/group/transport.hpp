@@ -38,6 +38,9 @@ class HostDirectory {
  public:
     virtual ~HostDirectory() = default;
     virtual std::vector<KnownHost> hosts() const = 0;
+    // Addresses at which there should be a host that has not been met: one that hosts() does not hold, and
+    // that may carry anything.
+    virtual std::vector<std::string> unmet_seeds() const { return {}; }
 };
 
 }  // namespace quorate::group

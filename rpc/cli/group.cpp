@@ -24,11 +24,14 @@ bool knows_more(const client::MemberStatus& a, const client::MemberStatus& b) {
            std::tuple(b.role == "leader", b.term, b.commit);
 }
 
-std::map<std::string, GroupRow> by_group(const std::vector<client::MemberAnswer>& answers) {
-    std::map<std::string, GroupRow> groups;
+// By name and id: two groups of one name are two rows.
+using Groups = std::map<std::pair<std::string, GroupId>, GroupRow>;
+
+Groups by_group(const std::vector<client::MemberAnswer>& answers) {
+    Groups groups;
     for (const client::MemberAnswer& answer : answers) {
         if (!answer.status) continue;
-        auto [at, fresh] = groups.try_emplace(answer.status->name);
+        auto [at, fresh] = groups.try_emplace({answer.status->name, answer.status->group});
         GroupRow& row = at->second;
         if (fresh || knows_more(*answer.status, row.view)) row.view = *answer.status;
         if (answer.status->state == "running") ++row.running;
@@ -46,18 +49,32 @@ std::string state_of(const GroupRow& row) {
     return row.running < row.view.members.size() ? "degraded" : "ok";
 }
 
+bool is_name_of_several(const Groups& groups, const std::string& name) {
+    return std::ranges::count_if(
+               groups, [&name](const auto& group) { return group.first.first == name; }) > 1;
+}
+
 Result<int> list(Invocation& call) {
     TRY(client::Client * client, call.client());
     TRY(auto answers, client->admin().list_members(call.timeout()).get());
     Table table({"GROUP", "MACHINE", "LEADER", "TERM", "COMMIT", "APPLIED", "MEMBERS", "STATE"});
     boost::json::array data;
-    for (const auto& [name, row] : by_group(answers)) {
+    Groups groups = by_group(answers);
+    for (const auto& [key, row] : groups) {
+        const auto& [name, id] = key;
         const client::MemberStatus& v = row.view;
+        if (is_name_of_several(groups, name)) {
+            std::vector<std::string> hosts;
+            for (const client::PeerProgress& peer : v.members) hosts.push_back(peer.host);
+            call.out().warn(fmt::format("{} is the name of several groups; one is {} on {}", name,
+                                        hex_id(id.value()), fmt::join(hosts, ", ")));
+        }
         table.row({name, v.machine.machine, v.leader.empty() ? "-" : v.leader,
                    std::to_string(v.term.value()), std::to_string(v.commit.value()),
                    std::to_string(v.applied.value()),
                    fmt::format("{}/{}", row.running, v.members.size()), state_of(row)});
         data.push_back(boost::json::object{{"name", name},
+                                           {"id", hex_id(id.value())},
                                            {"machine", v.machine.machine},
                                            {"plugin", v.machine.plugin},
                                            {"leader", v.leader},

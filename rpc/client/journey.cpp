@@ -50,6 +50,7 @@ kj::Promise<bool> Journey::go_on(const LinkPtr& refused_by, Elsewhere where) {
 bool is_for_another(Errc code) {
     switch (code) {
         case Errc::not_leader:
+        case Errc::no_quorum:
         case Errc::no_leader:
         case Errc::leadership_lost:
         case Errc::member_stopped:

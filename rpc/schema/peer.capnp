@@ -195,6 +195,12 @@ struct Request {
     }
     pluginList @23 :Void;
     ping @24 :Void;
+    reserveName :group {
+      name @26 :Text;
+      group @27 :UInt64;
+      round @28 :UInt32;
+      holdUs @29 :UInt64;          # 0: given up
+    }
   }
 }
 

@@ -105,6 +105,7 @@ void TestHost::crash() {
 std::vector<group::KnownHost> TestHost::hosts() const {
     std::vector<group::KnownHost> known;
     for (const std::string& other : cluster.names()) {
+        if (not_met.contains(other)) continue;
         known.push_back({other, other + ":1", other + ":2",
                          other == name || cluster.are_connected(name, other), "1.2.3"});
     }

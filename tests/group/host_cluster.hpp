@@ -64,7 +64,10 @@ class TestHost : public group::HostDirectory {
     bool is_up() const { return host != nullptr; }
     group::HostService& service(std::size_t shard = 0) { return host->service(shard); }
     std::vector<group::KnownHost> hosts() const override;
+    std::vector<std::string> unmet_seeds() const override { return seeds; }
 
+    std::set<std::string> not_met;   // names that hosts() does not tell of
+    std::vector<std::string> seeds;  // what unmet_seeds() tells
     HostCluster& cluster;
     const std::string name;
     storage::MemoryStore log;

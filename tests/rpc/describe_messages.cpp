@@ -102,6 +102,9 @@ class Text {
     }
     void field(const group::PluginListRequest&) { line("plugins"); }
     void field(const group::PingRequest&) { line("ping"); }
+    void field(const group::ReserveNameRequest& m) {
+        line("reserve", m.name, m.group, m.round, m.hold);
+    }
     void field(const group::Done&) { line("done"); }
     void field(const group::Applied& m) { line("applied", m.entry, m.reply); }
     void field(const group::NotApplied& m) { line("not applied", m.error, m.leader); }

@@ -103,6 +103,32 @@ TEST_F(PeersTest, two_hosts_meet_by_one_seed_and_exchange_messages_in_order) {
     EXPECT_EQ(a->peers->dropped_messages(), 0u);
 }
 
+TEST_F(PeersTest, a_seed_where_no_host_was_met_is_told_of_until_one_is) {
+    auto a = start(options("a"));
+    auto gone = start(options("gone"));
+    std::string silent = gone->peers->address();
+    gone.reset();
+    auto b = start(options("b", {a->peers->address(), silent}));
+    EXPECT_EQ(b->peers->unmet_seeds(), (std::vector<std::string>{a->peers->address(), silent}));
+    ASSERT_TRUE(eventually([&] { return joined(*b, "a"); }));
+    EXPECT_EQ(b->peers->unmet_seeds(), std::vector<std::string>{silent});
+    EXPECT_EQ(names(b->peers->hosts()), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(PeersTest, a_seed_that_is_known_by_its_name_is_not_told_of) {
+    auto gone = start(options("gone"));
+    std::string silent = gone->peers->address();
+    gone.reset();
+    PeersOptions with = options("b", {silent});
+    with.known = {{.name = "c", .peer_address = silent}};
+    EXPECT_TRUE(start(with)->peers->unmet_seeds().empty());
+    // The same host, perhaps, as somebody told of it.
+    with.seeds = {"localhost" + silent.substr(silent.rfind(':'))};
+    EXPECT_TRUE(start(with)->peers->unmet_seeds().empty());
+    with.seeds.push_back(silent);  // no: that one is this
+    EXPECT_EQ(start(with)->peers->unmet_seeds(), std::vector<std::string>{with.seeds.front()});
+}
+
 TEST_F(PeersTest, three_hosts_that_know_one_find_each_other) {
     auto a = start(options("a"));
     auto b = start(options("b", {a->peers->address()}));

@@ -132,6 +132,10 @@ group::RequestBody RandomMessages::request_body(std::size_t kind) {
         }
         void operator()(group::PluginListRequest&) {}
         void operator()(group::PingRequest&) {}
+        void operator()(group::ReserveNameRequest& r) {
+            r = {from.text(64), from.id<GroupId>(), static_cast<std::uint32_t>(from.number(9)),
+                 std::chrono::microseconds(from.number(1u << 20))};
+        }
     };
     std::visit(Fill{*this}, body);
     return body;
