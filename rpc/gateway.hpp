@@ -21,13 +21,16 @@ struct GatewayOptions {
     std::size_t max_connections = 10000;   // more are closed at once
     Duration login_timeout = 30s;          // a connection that has not logged in by then is closed
     std::uint64_t max_message_bytes = 64ull << 20;  // larger ones end their connection
-    // Per connection, of commands and queries taken and not answered: more are refused, overloaded.
+    // Per connection, of calls taken and not answered, each with what it costs beside its bytes:
+    // more are refused, overloaded. One call always fits.
     std::uint64_t max_inflight_bytes = 64ull << 20;
+    std::uint32_t max_capabilities = 10000;  // held of us by one connection; more: it is closed
     std::uint32_t pipeline_commands = 8192;  // per pipeline, unanswered: its credit
     std::uint64_t pipeline_bytes = 16ull << 20;
     std::uint32_t pipeline_pushes = 4;  // calls of outcomes on their way to one sink
     // Answers that wait for a client to read them: above the first nothing further is read from it,
-    // above the second its connection is closed.
+    // above the second its connection is closed. The second bounds also the outcomes that wait for
+    // a pipeline's sink to return.
     std::size_t congested_bytes = 4u << 20;
     std::size_t max_queued_bytes = 64u << 20;
     Duration stall_timeout = 30s;  // ... also if it takes nothing for so long
@@ -36,9 +39,10 @@ struct GatewayOptions {
     std::function<Result<void>(const std::vector<group::HostName>&)> partition;
 };
 
-// Serves rpc/schema/client.capnp over a HostService. What a client does, or fails to do, costs its own
-// connection. Every command that was taken ends in an outcome; those of a connection that is gone are
-// dropped when they come. Thread: the loop's, within a Scope; the service is called and answers there.
+// Serves rpc/schema/client.capnp over a HostService. What a client does, or fails to do, costs its
+// own connection. Every command that was taken ends in an outcome; those of a connection that is
+// gone are dropped when they come. Thread: the loop's, within a Scope; the service is called and
+// answers there.
 class Gateway {
  public:
     // Binds at once; connections wait until start(). Errc::address_in_use, address_invalid.

@@ -33,12 +33,18 @@ void put(const Duration& value, schema::PingResult::Builder out) {
     out.setRoundTripUs(static_cast<std::uint64_t>(us));
 }
 
-// Makes the call, and answers with its value or failure.
+// Makes the call, which carries so many bytes, and answers with its value or failure.
 template <class Value, class Context, class Call>
-kj::Promise<void> answer(Context context, Call call) {
+kj::Promise<void> answer(const GatewayClientPtr& client, Context context, Call call,
+                         std::uint64_t carried = 0) {
+    std::uint64_t bytes = carried + call_bytes;
+    if (!client->take(bytes)) {
+        encode(overloaded(*client), context.getResults().initFailed());
+        return kj::READY_NOW;
+    }
     context.allowCancellation();
     auto [promise, done] = await<Result<Value>>();
-    call(std::move(done));
+    call(giving_back(client, bytes, std::move(done)));
     return promise.then([context](Result<Value>&& result) mutable {
         if (result.has_value()) {
             put(*result, context.getResults());
@@ -50,7 +56,7 @@ kj::Promise<void> answer(Context context, Call call) {
 
 class AdminServer final : public schema::Admin::Server {
  public:
-    explicit AdminServer(GatewayClientPtr client) : client_(std::move(client)) {}
+    explicit AdminServer(GatewayClientPtr client) : client_(client), held_(std::move(client)) {}
 
     kj::Promise<void> createGroup(CreateGroupContext context) override {
         auto in = context.getParams();
@@ -58,27 +64,28 @@ class AdminServer final : public schema::Admin::Server {
                                   .plugin = Source::text(in.getPlugin()),
                                   .machine = Source::text(in.getMachine()),
                                   .hosts = decode(in.getHosts())};
-        return answer<group::GroupLocation>(context, [&](auto done) {
+        return answer<group::GroupLocation>(client_, context, [&](auto done) {
             service().create_group(std::move(wanted), deadline(in), std::move(done));
         });
     }
 
     kj::Promise<void> deleteGroup(DeleteGroupContext context) override {
         auto in = context.getParams();
-        return answer<group::Done>(context, [&](auto done) {
+        return answer<group::Done>(client_, context, [&](auto done) {
             service().delete_group(Source::text(in.getName()), deadline(in), std::move(done));
         });
     }
 
     kj::Promise<void> listMembers(ListMembersContext context) override {
         auto in = context.getParams();
-        return answer<std::vector<group::MemberAnswer>>(
-            context, [&](auto done) { service().list_members(deadline(in), std::move(done)); });
+        return answer<std::vector<group::MemberAnswer>>(client_, context, [&](auto done) {
+            service().list_members(deadline(in), std::move(done));
+        });
     }
 
     kj::Promise<void> groupMembers(GroupMembersContext context) override {
         auto in = context.getParams();
-        return answer<std::vector<group::MemberAnswer>>(context, [&](auto done) {
+        return answer<std::vector<group::MemberAnswer>>(client_, context, [&](auto done) {
             service().group_members(Source::text(in.getName()), in.getStateHash(), deadline(in),
                                     std::move(done));
         });
@@ -91,7 +98,7 @@ class AdminServer final : public schema::Admin::Server {
             encode(kind.error(), context.getResults().initFailed());
             return kj::READY_NOW;
         }
-        return answer<EntryId>(context, [&](auto done) {
+        return answer<EntryId>(client_, context, [&](auto done) {
             service().add_member(Source::text(in.getGroup()), Source::text(in.getHost()), *kind,
                                  deadline(in), std::move(done));
         });
@@ -99,7 +106,7 @@ class AdminServer final : public schema::Admin::Server {
 
     kj::Promise<void> removeMember(RemoveMemberContext context) override {
         auto in = context.getParams();
-        return answer<EntryId>(context, [&](auto done) {
+        return answer<EntryId>(client_, context, [&](auto done) {
             service().remove_member(Source::text(in.getGroup()), Source::text(in.getHost()),
                                     deadline(in), std::move(done));
         });
@@ -107,7 +114,7 @@ class AdminServer final : public schema::Admin::Server {
 
     kj::Promise<void> transferLeadership(TransferLeadershipContext context) override {
         auto in = context.getParams();
-        return answer<group::Done>(context, [&](auto done) {
+        return answer<group::Done>(client_, context, [&](auto done) {
             service().transfer_leadership(Source::text(in.getGroup()), Source::text(in.getTo()),
                                           deadline(in), std::move(done));
         });
@@ -115,7 +122,7 @@ class AdminServer final : public schema::Admin::Server {
 
     kj::Promise<void> takeSnapshot(TakeSnapshotContext context) override {
         auto in = context.getParams();
-        return answer<std::vector<group::SnapshotSummary>>(context, [&](auto done) {
+        return answer<std::vector<group::SnapshotSummary>>(client_, context, [&](auto done) {
             service().take_snapshot(Source::text(in.getGroup()), Source::text(in.getHost()),
                                     deadline(in), std::move(done));
         });
@@ -123,34 +130,39 @@ class AdminServer final : public schema::Admin::Server {
 
     kj::Promise<void> listSnapshots(ListSnapshotsContext context) override {
         auto in = context.getParams();
-        return answer<std::vector<group::SnapshotSummary>>(context, [&](auto done) {
+        return answer<std::vector<group::SnapshotSummary>>(client_, context, [&](auto done) {
             service().list_snapshots(Source::text(in.getGroup()), deadline(in), std::move(done));
         });
     }
 
     kj::Promise<void> installPlugin(InstallPluginContext context) override {
         auto in = context.getParams();
-        return answer<std::vector<group::PluginSummary>>(context, [&](auto done) {
-            service().install_plugin(Bytes::copy_of(view(in.getImage())), deadline(in),
-                                     std::move(done));
-        });
+        ByteView image = view(in.getImage());
+        return answer<std::vector<group::PluginSummary>>(
+            client_, context,
+            [&](auto done) {
+                service().install_plugin(Bytes::copy_of(image), deadline(in), std::move(done));
+            },
+            image.size());
     }
 
     kj::Promise<void> listPlugins(ListPluginsContext context) override {
         auto in = context.getParams();
-        return answer<std::vector<group::PluginSummary>>(
-            context, [&](auto done) { service().list_plugins(deadline(in), std::move(done)); });
+        return answer<std::vector<group::PluginSummary>>(client_, context, [&](auto done) {
+            service().list_plugins(deadline(in), std::move(done));
+        });
     }
 
     kj::Promise<void> listHosts(ListHostsContext context) override {
         auto in = context.getParams();
-        return answer<std::vector<group::HostSummary>>(
-            context, [&](auto done) { service().list_hosts(deadline(in), std::move(done)); });
+        return answer<std::vector<group::HostSummary>>(client_, context, [&](auto done) {
+            service().list_hosts(deadline(in), std::move(done));
+        });
     }
 
     kj::Promise<void> pingHost(PingHostContext context) override {
         auto in = context.getParams();
-        return answer<Duration>(context, [&](auto done) {
+        return answer<Duration>(client_, context, [&](auto done) {
             service().ping_host(Source::text(in.getHost()), deadline(in), std::move(done));
         });
     }
@@ -177,6 +189,7 @@ class AdminServer final : public schema::Admin::Server {
     }
 
     GatewayClientPtr client_;
+    Held held_;
 };
 
 }  // namespace

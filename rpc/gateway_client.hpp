@@ -14,6 +14,11 @@
 // What the capabilities of one client share. Private to the gateway.
 namespace quorate::rpc {
 
+// What a call, and a command of a pipeline, costs while it is under way, beside the bytes that it
+// carries.
+inline constexpr std::uint64_t call_bytes = 1024;
+inline constexpr std::uint64_t pipelined_bytes = 256;
+
 // One client's connection. Thread: the loop's.
 struct GatewayClient {
     loop::EventLoop& loop;
@@ -21,6 +26,7 @@ struct GatewayClient {
     const GatewayOptions& options;
     std::function<void(const char* why)> hang_up;  // ends the connection, later
     std::uint64_t inflight_bytes = 0;              // taken and not answered
+    std::uint32_t capabilities = 0;                // that it holds of us
     bool logged_in = false;
 
     Time deadline(std::uint32_t timeout_ms) const {
@@ -29,7 +35,8 @@ struct GatewayClient {
     }
     // False: too much is in flight.
     bool take(std::uint64_t bytes) {
-        if (inflight_bytes + bytes > options.max_inflight_bytes) return false;
+        bool full = inflight_bytes + bytes > options.max_inflight_bytes;
+        if (full && inflight_bytes != 0) return false;
         inflight_bytes += bytes;
         return true;
     }
@@ -38,8 +45,34 @@ using GatewayClientPtr = std::shared_ptr<GatewayClient>;
 
 Error overloaded(const GatewayClient& client);
 
-// A promise and the function that fulfils it. The function owns no KJ object: it may be called late, when the
-// call was cancelled and the connection is gone, or never.
+// One capability that the client holds: who only asks for more and never lets go of any is hung up
+// on.
+class Held {
+ public:
+    explicit Held(GatewayClientPtr client) : client_(std::move(client)) {
+        if (++client_->capabilities > client_->options.max_capabilities)
+            client_->hang_up("it holds too many capabilities");
+    }
+    ~Held() { --client_->capabilities; }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+
+ private:
+    GatewayClientPtr client_;
+};
+
+// `done`, which first gives back what was taken: also if nobody waits for the answer any more.
+template <class Value>
+std::function<void(Value)> giving_back(GatewayClientPtr client, std::uint64_t bytes,
+                                       std::function<void(Value)> done) {
+    return [client = std::move(client), bytes, done = std::move(done)](Value value) {
+        client->inflight_bytes -= bytes;
+        done(std::move(value));
+    };
+}
+
+// A promise and the function that fulfils it. The function owns no KJ object: it may be called
+// late, when the call was cancelled and the connection is gone, or never.
 template <class Value>
 struct Awaited {
     kj::Promise<Value> promise;

@@ -19,14 +19,19 @@ bool equal_tokens(std::string_view given, std::string_view wanted) {
 
 class HostServer final : public schema::Host::Server {
  public:
-    explicit HostServer(GatewayClientPtr client) : client_(std::move(client)) {}
+    explicit HostServer(GatewayClientPtr client) : client_(client), held_(std::move(client)) {}
 
     kj::Promise<void> group(GroupContext context) override {
         context.allowCancellation();
         auto params = context.getParams();
+        if (!client_->take(call_bytes)) {
+            encode(overloaded(*client_), context.getResults().initFailed());
+            return kj::READY_NOW;
+        }
         auto [promise, done] = await<Result<std::shared_ptr<group::GroupPort>>>();
         client_->service.open_group(Source::text(params.getName()),
-                                    client_->deadline(params.getTimeoutMs()), std::move(done));
+                                    client_->deadline(params.getTimeoutMs()),
+                                    giving_back(client_, call_bytes, std::move(done)));
         return promise.then([context, client = client_](auto port) mutable {
             auto results = context.getResults();
             if (port.has_value()) {
@@ -53,6 +58,7 @@ class HostServer final : public schema::Host::Server {
 
  private:
     GatewayClientPtr client_;
+    Held held_;
 };
 
 class GateServer final : public schema::Gate::Server {

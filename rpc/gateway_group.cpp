@@ -13,7 +13,7 @@ constexpr Duration describe_timeout = 5s;
 class GroupServer final : public schema::Group::Server {
  public:
     GroupServer(GatewayClientPtr client, std::shared_ptr<group::GroupPort> port)
-        : client_(std::move(client)), port_(std::move(port)) {}
+        : client_(client), held_(std::move(client)), port_(std::move(port)) {}
 
     kj::Promise<void> describe(DescribeContext context) override;
     kj::Promise<void> submit(SubmitContext context) override;
@@ -33,6 +33,7 @@ class GroupServer final : public schema::Group::Server {
     kj::Promise<Result<group::QueryAnswer>> query(Question question);
 
     GatewayClientPtr client_;
+    Held held_;
     std::shared_ptr<group::GroupPort> port_;
 };
 
@@ -47,15 +48,12 @@ void encode_result(const Result<group::QueryAnswer>& result, schema::Answer::Bui
 // ---- commands ---------------------------------------------------------------------------------
 
 kj::Promise<group::Outcome> GroupServer::submit(ByteView command, std::uint32_t timeout_ms) {
-    std::uint64_t bytes = command.size() + group::command_header_bytes;
+    std::uint64_t bytes = command.size() + call_bytes;
     if (!client_->take(bytes)) return group::Outcome(group::NotApplied{overloaded(*client_), {}});
     Bytes payload = group::make_command({.time_ms = client_->loop.wall_ms()}, command);
     auto [promise, done] = await<group::Outcome>();
-    auto settled = [client = client_, bytes, done = std::move(done)](group::Outcome outcome) {
-        client->inflight_bytes -= bytes;
-        done(std::move(outcome));
-    };
-    port_->submit(std::move(payload), client_->deadline(timeout_ms), std::move(settled));
+    port_->submit(std::move(payload), client_->deadline(timeout_ms),
+                  giving_back(client_, bytes, std::move(done)));
     return kj::mv(promise);
 }
 
@@ -104,15 +102,12 @@ kj::Promise<void> GroupServer::pipeline(PipelineContext context) {
 kj::Promise<Result<group::QueryAnswer>> GroupServer::query(Question question) {
     using Answered = Result<group::QueryAnswer>;
     if (!question.level.has_value()) return Answered(question.level.error());
-    std::uint64_t bytes = question.query.size();
+    std::uint64_t bytes = question.query.size() + call_bytes;
     if (!client_->take(bytes)) return Answered(overloaded(*client_));
     auto [promise, done] = await<Answered>();
-    auto settled = [client = client_, bytes, done = std::move(done)](Answered answer) {
-        client->inflight_bytes -= bytes;
-        done(std::move(answer));
-    };
     port_->query(*question.level, Index(question.at_least), std::move(question.query),
-                 client_->deadline(question.timeout_ms), std::move(settled));
+                 client_->deadline(question.timeout_ms),
+                 giving_back(client_, bytes, std::move(done)));
     return kj::mv(promise);
 }
 
@@ -157,8 +152,12 @@ kj::Promise<void> GroupServer::describe(DescribeContext context) {
     context.allowCancellation();
     encode(port_->machine(), context.getResults().initMachine());
     auto [promise, done] = await<Result<std::vector<group::MemberAnswer>>>();
-    client_->service.group_members(port_->name(), false, client_->loop.now() + describe_timeout,
-                                   std::move(done));
+    if (client_->take(call_bytes)) {
+        client_->service.group_members(port_->name(), false, client_->loop.now() + describe_timeout,
+                                       giving_back(client_, call_bytes, std::move(done)));
+    } else {
+        done(overloaded(*client_));
+    }
     return promise.then(
         [context, port = port_](Result<std::vector<group::MemberAnswer>>&& members) mutable {
             // Who cannot be asked now is simply not told of; the group itself is known.

@@ -1,5 +1,5 @@
-// Pipeline of client.capnp: many commands in few calls, outcomes back in few. Nothing here is made per
-// command but its payload and the function that takes its outcome.
+// Pipeline of client.capnp: many commands in few calls, outcomes back in few. Nothing here is made
+// per command but its payload and the function that takes its outcome.
 
 #include "host/group/command.hpp"
 #include "rpc/gateway_client.hpp"
@@ -19,14 +19,15 @@ struct Settled {
 
 class PipelineServer;
 
-// What outcomes refer to: outlives the pipeline until the last of its commands is answered, and owns
-// no KJ object.
+// What outcomes refer to: outlives the pipeline until the last of its commands is answered, and
+// owns no KJ object.
 struct PipelineState {
     PipelineServer* owner = nullptr;  // null: the pipeline is gone, outcomes are dropped
     GatewayClientPtr client;
     std::uint32_t commands = 0;  // taken, and no outcome sent yet
     std::uint64_t bytes = 0;     // of these
     std::vector<Settled> ready;
+    std::uint64_t ready_bytes = 0;  // of their replies
     bool flush_posted = false;
 };
 
@@ -45,6 +46,7 @@ class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSe
         : state_(std::make_shared<PipelineState>()),
           port_(std::move(port)),
           sink_(kj::mv(sink)),
+          held_(client),
           pushes_(*this) {
         state_->owner = this;
         state_->client = std::move(client);
@@ -79,6 +81,7 @@ class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSe
     std::shared_ptr<PipelineState> state_;
     std::shared_ptr<group::GroupPort> port_;
     schema::PipelineSink::Client sink_;
+    Held held_;
     std::uint32_t pushing_ = 0;
     bool broken_ = false;
     kj::TaskSet pushes_;
@@ -90,7 +93,8 @@ void PipelineServer::submit(std::uint64_t correlation, ByteView command, std::in
     const GatewayOptions& options = state.client->options;
     bool credit = state.commands < options.pipeline_commands &&
                   state.bytes + command.size() <= options.pipeline_bytes;
-    if (!credit || !state.client->take(command.size())) return refuse(correlation);
+    bool taken = credit && state.client->take(command.size() + pipelined_bytes);
+    if (!taken) return refuse(correlation);
     ++state.commands;
     state.bytes += command.size();
     port_->submit(group::make_command({.time_ms = wall_ms}, command), deadline,
@@ -99,8 +103,8 @@ void PipelineServer::submit(std::uint64_t correlation, ByteView command, std::in
                   });
 }
 
-// An honest client never comes here, one that counts wrongly learns it, and one that goes on is hung up on:
-// even refusals take memory until they are read.
+// An honest client never comes here, one that counts wrongly learns it, and one that goes on is
+// hung up on: even refusals take memory until they are read.
 void PipelineServer::refuse(std::uint64_t correlation) {
     const GatewayOptions& options = state_->client->options;
     if (state_->ready.size() > 4 * std::size_t{options.pipeline_commands}) {
@@ -118,8 +122,14 @@ void PipelineServer::refuse(std::uint64_t correlation) {
 }
 
 void PipelineServer::settle(const std::shared_ptr<PipelineState>& state, Settled settled) {
-    state->client->inflight_bytes -= settled.bytes;
+    state->client->inflight_bytes -= settled.bytes + pipelined_bytes;
     if (state->owner == nullptr || state->owner->broken_) return;
+    state->ready_bytes += 8 * words_of(settled.outcome);
+    if (state->ready_bytes > state->client->options.max_queued_bytes) {
+        state->owner->broken_ = true;
+        state->ready.clear();
+        return state->client->hang_up("it does not take its outcomes");
+    }
     state->ready.push_back(std::move(settled));
     flush_later(state);
 }
@@ -138,6 +148,7 @@ void PipelineServer::flush() {
     if (broken_ || state_->ready.empty() || pushing_ >= state_->client->options.pipeline_pushes)
         return;
     std::vector<Settled> settled = std::exchange(state_->ready, {});
+    state_->ready_bytes = 0;
     std::uint64_t words = 16;
     for (const Settled& one : settled) words += words_of(one.outcome);
     auto request = sink_.outcomesRequest(capnp::MessageSize{words, 0});
@@ -145,7 +156,8 @@ void PipelineServer::flush() {
     for (unsigned i = 0; i < settled.size(); ++i) {
         list[i].setCorrelation(settled[i].correlation);
         encode(settled[i].outcome, list[i].initOutcome());
-        // The credit is free again from here on, so that the client never knows of more than there is.
+        // The credit is free again from here on, so that the client never knows of more than there
+        // is.
         state_->commands -= settled[i].used_credit ? 1 : 0;
         state_->bytes -= settled[i].bytes;
     }

@@ -251,6 +251,11 @@ void Connection::Impl::watch_idle() {
 
 void Connection::Impl::output_grew() {
     if (closed || closing_ != Closing::no) return output.clear();
+    if (output.size() > 2 * options_.max_queued_bytes) {
+        // More than any flush could bring below the limit: not kept until it has been tried.
+        output.clear();
+        overrun_ = true;
+    }
     if (output.size() > options_.low_queued_bytes) above_low_ = true;
     if (!flush_posted_) {
         flush_posted_ = true;
@@ -260,6 +265,7 @@ void Connection::Impl::output_grew() {
 
 void Connection::Impl::flush() {
     flush_posted_ = false;
+    if (overrun_) return fail(too_slow());
     error_code error;
     while (!closed && !waiting_writable_ && !error && !output.empty()) {
         std::array<asio::const_buffer, OutputQueue::gathered> buffers;
@@ -279,11 +285,15 @@ void Connection::Impl::flush() {
     flushed();
 }
 
+Error Connection::Impl::too_slow() const {
+    return quorate::fail(Errc::overloaded, remote + " does not read: more than " +
+                                               std::to_string(options_.max_queued_bytes) +
+                                               " bytes wait to be sent to it");
+}
+
 void Connection::Impl::flushed() {
     if (output.size() > options_.max_queued_bytes) {
-        return fail(quorate::fail(Errc::overloaded,
-                                  remote + " does not read: " + std::to_string(output.size()) +
-                                      " bytes wait to be sent to it"));
+        return fail(too_slow());
     }
     if (closing_ == Closing::after_flush && output.empty()) {
         error_code ignored;

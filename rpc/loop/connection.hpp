@@ -13,7 +13,8 @@ namespace quorate::loop {
 struct ConnectionOptions {
     FrameLimits frames;
     std::size_t receive_buffer_bytes = 256u << 10;
-    std::size_t max_queued_bytes = 64u << 20;   // waiting to be sent; beyond: closed, overloaded
+    std::size_t max_queued_bytes = 64u << 20;   // waiting to be sent; beyond: closed, overloaded;
+                                                // twice as much within one turn is not even kept
     std::size_t low_queued_bytes = 256u << 10;  // on_drained() when the queue falls below
     // Bytes wait to be sent and the other side has taken none for so long: closed.
     Duration stall_timeout = 30s;
@@ -21,9 +22,9 @@ struct ConnectionOptions {
     Duration idle_timeout = 0s;
 };
 
-// A TCP connection that carries frames (frame.hpp) both ways. What arrives is received into one large
-// buffer, checked, and handed on frame by frame, each in memory of its own; what is sent in a turn
-// leaves in one system call. Whatever the other side does, it costs this connection only.
+// A TCP connection that carries frames (frame.hpp) both ways. What arrives is received into one
+// large buffer, checked, and handed on frame by frame, each in memory of its own; what is sent in a
+// turn leaves in one system call. Whatever the other side does, it costs this connection only.
 //
 // Invariant: no byte of a frame is handed on before the frame's table was checked.
 // Thread: the loop's. The handler may destroy the connection from within any of its calls.
@@ -36,8 +37,9 @@ class Connection {
         virtual void on_frame(Bytes frame) = 0;
         // What waited to be sent fell below low_queued_bytes, having been above.
         virtual void on_drained() {}
-        // The connection ended, not by close(). Last call. Errc::unreachable: the other side closed it or
-        // went away. protocol: what came is no frame, or took too long. overloaded: it does not read.
+        // The connection ended, not by close(). Last call. Errc::unreachable: the other side closed
+        // it or went away. protocol: what came is no frame, or took too long. overloaded: it does
+        // not read.
         virtual void on_closed(const Error& why) = 0;
     };
 
@@ -51,8 +53,8 @@ class Connection {
     // Begins to receive. Once, before anything else.
     void start(Handler& handler, const ConnectionOptions& options);
 
-    // Queues bytes, sent in order of calls: send() keeps the pieces by reference, send_copy() copies them.
-    // The caller sends whole frames. Without effect once closed.
+    // Queues bytes, sent in order of calls: send() keeps the pieces by reference, send_copy()
+    // copies them. The caller sends whole frames. Without effect once closed.
     void send(std::span<const Bytes> pieces);
     void send_copy(std::span<const ByteView> pieces);
     std::size_t queued_bytes() const;
@@ -65,8 +67,8 @@ class Connection {
 
     // Now; what is queued is dropped. No handler call follows.
     void close();
-    // Once what is queued has been sent and the other side has closed, or after a second. No handler
-    // call follows; the connection may be destroyed meanwhile.
+    // Once what is queued has been sent and the other side has closed, or after a second. No
+    // handler call follows; the connection may be destroyed meanwhile.
     void finish();
     bool is_closed() const;
 

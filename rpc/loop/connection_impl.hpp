@@ -49,6 +49,7 @@ class Connection::Impl : public std::enable_shared_from_this<Connection::Impl> {
 
     // endings
     void fail(Error why);
+    Error too_slow() const;
     void refuse(const std::string& why);
     void watch_frame();
     void frame_timer_fired();
@@ -78,6 +79,7 @@ class Connection::Impl : public std::enable_shared_from_this<Connection::Impl> {
     TimerId frame_timer_ = 0;
 
     bool flush_posted_ = false;
+    bool overrun_ = false;  // far too much was to be sent, and is no longer there
     bool waiting_writable_ = false;
     bool above_low_ = false;
     std::uint64_t sent_total_ = 0;

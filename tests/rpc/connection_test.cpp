@@ -118,6 +118,20 @@ TEST_F(Pair, a_side_that_does_not_read_is_closed_at_the_bound) {
     EXPECT_EQ(a_notes.closed->code, Errc::overloaded);
 }
 
+TEST_F(Pair, what_is_sent_in_one_turn_is_bounded_too) {
+    connect({.max_queued_bytes = 1 << 20});
+    b->pause();
+    std::size_t most = 0;
+    for (int i = 0; i < 100; ++i) {
+        send_text(*a, text_of(512 << 10, 'x'));
+        most = std::max(most, a->queued_bytes());
+    }
+    EXPECT_LE(most, 3u << 20) << "twice the limit, and a frame";
+    ASSERT_TRUE(eventually([&] { return a_notes.closed.has_value(); }));
+    EXPECT_EQ(a_notes.closed->code, Errc::overloaded);
+    EXPECT_TRUE(b_notes.frames.empty());
+}
+
 TEST_F(Pair, a_side_that_takes_nothing_for_the_stall_timeout_is_closed) {
     connect({.stall_timeout = 30ms});
     b->pause();

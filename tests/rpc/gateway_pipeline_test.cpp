@@ -193,6 +193,62 @@ TEST_F(PipelineTest, who_goes_far_beyond_its_credit_is_hung_up_on) {
     EXPECT_TRUE(eventually([&] { return gateway->connections() == 0; }));
 }
 
+TEST_F(PipelineTest, who_does_not_take_large_outcomes_is_hung_up_on) {
+    options.pipeline_pushes = 1;
+    options.max_queued_bytes = 4 << 20;
+    open();
+    record.held = true;
+    std::string large(256 << 10, 'r');
+    host.port->on_submit = [&](auto& s) { s.done(applied(1, large)); };
+    // The first call holds what was ready; what waits behind it is bounded.
+    for (std::uint64_t i = 0; i < 40 && !client->gone; ++i) {
+        try {
+            got(write(i, {"x"}));
+        } catch (const kj::Exception&) {
+        }
+    }
+    EXPECT_TRUE(eventually([&] { return client->gone; }));
+    EXPECT_LE(host.port->submitted.size(), 20u);
+    EXPECT_TRUE(eventually([&] { return gateway->connections() == 0; }));
+}
+
+TEST_F(PipelineTest, commands_of_many_pipelines_count_together) {
+    options.max_inflight_bytes = 10 * 256;
+    open();
+    auto second = demo(*client).pipelineRequest();
+    Sink::Record other;
+    second.setSink(kj::heap<Sink>(other));
+    auto answer = got(second.send());
+    got(write(0, std::vector<std::string>(6, "")));
+    auto request = answer.getPipeline().writeRequest();
+    request.initCommands(6);
+    request.setTimeoutMs(60'000);
+    got(request.send());
+    ASSERT_TRUE(eventually([&] { return other.outcomes.size() == 2; }));
+    EXPECT_EQ(host.port->submitted.size(), 10u);
+    for (const auto& [correlation, text] : other.outcomes) EXPECT_EQ(text, "refused 2105");
+    answer_all();
+    ASSERT_TRUE(eventually([&] { return record.outcomes.size() + other.outcomes.size() == 12; }));
+    got(write(6, std::vector<std::string>(10, "")));
+    EXPECT_EQ(host.port->submitted.size(), 10u);
+    answer_all();
+    ASSERT_TRUE(eventually([&] { return record.outcomes.size() == 16; }));
+}
+
+TEST_F(PipelineTest, a_write_carries_its_deadline) {
+    open();
+    for (std::uint32_t ms : {0u, 60'000u}) {
+        Time before = loop.now();
+        auto request = pipeline.writeRequest();
+        request.setTimeoutMs(ms);
+        request.initCommands(1);
+        got(request.send());
+        Duration given = std::chrono::milliseconds(ms);
+        EXPECT_GE(host.port->submitted.back().deadline, before + given);
+        EXPECT_LE(host.port->submitted.back().deadline, loop.now() + given);
+    }
+}
+
 TEST_F(PipelineTest, outcomes_of_a_client_that_is_gone_are_dropped) {
     open();
     got(write(0, {"a", "b"}));

@@ -1,5 +1,4 @@
 #include "tests/rpc/gateway_fixture.hpp"
-#include "tests/rpc/raw_socket.hpp"
 
 namespace quorate::testing {
 namespace {
@@ -34,22 +33,6 @@ TEST_F(GatewayTest, a_wrong_token_is_refused_and_the_right_one_is_not) {
         EXPECT_EQ(said.find("secret"), said.npos) << "the right one is not given away";
     }
     auto request = client->gate.loginRequest();
-    request.setToken("secret");
-    EXPECT_TRUE(got(request.send()).isHost());
-}
-
-TEST_F(GatewayTest, who_guesses_tokens_is_hung_up_on) {
-    options.token = "secret";
-    options.max_login_attempts = 3;
-    serve();
-    auto guesser = connect();
-    auto other = connect();
-    for (int i = 0; i < 3; ++i) {
-        EXPECT_TRUE(got(guesser->gate.loginRequest().send()).isFailed());
-        EXPECT_TRUE(i == 2 || got(other->gate.loginRequest().send()).isFailed());
-    }
-    EXPECT_TRUE(eventually([&] { return guesser->gone; }));
-    auto request = other->gate.loginRequest();
     request.setToken("secret");
     EXPECT_TRUE(got(request.send()).isHost());
 }
@@ -103,17 +86,6 @@ TEST_F(GatewayTest, a_command_goes_to_the_group_and_its_outcome_comes_back) {
     auto maybe = submit("three");
     ASSERT_TRUE(maybe.getOutcome().isUnknown());
     EXPECT_EQ(maybe.getOutcome().getUnknown().getCode(), static_cast<int>(Errc::deadline_exceeded));
-}
-
-TEST_F(GatewayTest, a_timeout_of_ages_is_cut) {
-    options.max_timeout = 1min;
-    serve();
-    auto client = connect();
-    auto request = demo(*client).submitRequest();
-    request.setTimeoutMs(0xffffffff);
-    host.port->on_submit = [](auto& s) { s.done(applied(1, "")); };
-    got(request.send());
-    EXPECT_LE(host.port->submitted[0].deadline, loop.now() + 1min);
 }
 
 TEST_F(GatewayTest, a_query_carries_its_level_and_fence) {
@@ -175,44 +147,6 @@ TEST_F(GatewayTest, text_commands_and_queries_are_encoded_and_rendered_by_the_ma
     request.initWords(2).set(0, "get");
     request.getWords().set(1, "b");
     EXPECT_EQ(got(request.send()).getText(), "get -> G:b");
-}
-
-TEST_F(GatewayTest, too_much_in_flight_is_refused_as_overloaded_and_frees_up) {
-    options.max_inflight_bytes = 3000;
-    serve();
-    auto client = connect();
-    auto group = demo(*client);
-    auto send = [&] {
-        auto request = group.submitRequest();
-        request.setCommand(to_data(std::string(1000, 'x')));
-        return request.send();
-    };
-    auto first = send();
-    auto second = send();
-    ASSERT_TRUE(eventually([&] { return host.port->submitted.size() == 2; }));
-    auto third = got(send());
-    ASSERT_TRUE(third.getOutcome().isNotApplied());
-    EXPECT_EQ(third.getOutcome().getNotApplied().getWhy().getCode(),
-              static_cast<int>(Errc::overloaded));
-    host.port->submitted[0].done(applied(1, ""));
-    EXPECT_TRUE(got(kj::mv(first)).getOutcome().isApplied());
-    auto fourth = send();
-    ASSERT_TRUE(eventually([&] { return host.port->submitted.size() == 3; }));
-}
-
-TEST_F(GatewayTest, answers_that_come_after_the_client_has_gone_are_dropped) {
-    serve();
-    {
-        auto client = connect();
-        auto request = demo(*client).submitRequest();
-        auto waiting = request.send();
-        ASSERT_TRUE(eventually([&] { return host.port->submitted.size() == 1; }));
-    }
-    ASSERT_TRUE(eventually([&] { return gateway->connections() == 0; }));
-    host.port->submitted[0].done(applied(1, "late"));
-    gateway.reset();
-    host.port->submitted[0].done(applied(1, "later"));
-    host.port->submitted.clear();
 }
 
 TEST_F(GatewayTest, admin_calls_reach_the_host_and_answer_values_or_failures) {
@@ -281,33 +215,6 @@ TEST_F(GatewayTest, describe_tells_what_the_group_is_and_where) {
     EXPECT_EQ(answer.getMachine().getVersion(), 3u);
 }
 
-TEST_F(GatewayTest, more_connections_than_the_limit_are_closed) {
-    options.max_connections = 2;
-    serve();
-    auto first = connect();
-    auto second = connect();
-    got(first->gate.helloRequest().send());
-    got(second->gate.helloRequest().send());
-    auto third = connect();
-    EXPECT_TRUE(eventually([&] { return third->gone; }));
-    got(first->gate.helloRequest().send());
-    second.reset();
-    ASSERT_TRUE(eventually([&] { return gateway->connections() == 1; }));
-    auto fourth = connect();
-    got(fourth->gate.helloRequest().send());
-}
-
-TEST_F(GatewayTest, who_does_not_log_in_is_shown_out) {
-    options.login_timeout = 30ms;
-    serve();
-    auto idle = connect();
-    auto busy = connect();
-    login(*busy);
-    EXPECT_TRUE(eventually([&] { return idle->gone; }));
-    got(busy->gate.helloRequest().send());
-    EXPECT_FALSE(busy->gone);
-}
-
 TEST_F(GatewayTest, connections_that_come_before_it_is_ready_are_served_then) {
     auto opened = rpc::Gateway::open(loop, options);
     gateway = std::move(*opened);
@@ -316,46 +223,6 @@ TEST_F(GatewayTest, connections_that_come_before_it_is_ready_are_served_then) {
     scope.run_until([] { return false; }, 5ms);
     gateway->start(host);
     EXPECT_EQ(got(kj::mv(hello)).getHost(), "fake");
-}
-
-TEST_F(GatewayTest, garbage_costs_its_own_connection_only) {
-    serve();
-    auto client = connect();
-    auto group = demo(*client);
-    host.port->on_submit = [](auto& s) { s.done(applied(1, "")); };
-    for (std::string bytes :
-         {std::string("\xff\xff\xff\xff"), std::string("GET / HTTP/1.0\r\n\r\n"),
-          make_frame(std::string(64, '\x01')), make_frame(std::string(4000, '\xfe'))}) {
-        RawSocket attacker(loop::parse_endpoint(gateway->address())->port);
-        attacker.send(bytes);
-        ASSERT_TRUE(eventually([&] { return attacker.closed_by_other_side(); }));
-        EXPECT_TRUE(got(group.submitRequest().send()).getOutcome().isApplied());
-    }
-    ASSERT_TRUE(eventually([&] { return gateway->connections() == 1; }));
-}
-
-TEST_F(GatewayTest, a_client_that_stops_reading_costs_its_own_connection_only) {
-    options.congested_bytes = 1 << 20;
-    options.stall_timeout = 50ms;
-    serve();
-    host.port->on_query = [](auto& q) {
-        q.done(group::QueryAnswer{{}, Bytes::take(std::string(1 << 20, 'r')), ""});
-    };
-    auto deaf = connect();
-    auto group = demo(*deaf);
-    deaf->connection->pause();
-    kj::Vector<kj::Promise<void>> never;
-    for (int i = 0; i < 100; ++i) {
-        never.add(
-            group.queryRequest().send().ignoreResult().eagerlyEvaluate([](kj::Exception&&) {}));
-    }
-    auto good = connect();
-    auto other = demo(*good);
-    ASSERT_TRUE(eventually([&] { return gateway->connections() == 1; }));
-    // It was not even asked for everything.
-    EXPECT_LT(host.port->asked.size(), 60u);
-    EXPECT_TRUE(got(other.queryRequest().send()).getAnswer().isReply());
-    EXPECT_FALSE(good->gone);
 }
 
 }  // namespace
