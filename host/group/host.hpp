@@ -37,12 +37,10 @@ struct HostOptions {
     std::uint64_t max_plugin_bytes = 256ull << 20;    // larger images are refused
     Duration plugin_image_kept = 30s;   // in memory after its last piece was asked for
     std::size_t seen_requests = 16384;  // per host and shard, to drop what the network repeats
-    Duration name_held_after =
-        2s;  // a name stays reserved past its creator's deadline, for what is
-             // still under way then
-    std::size_t max_names_held =
-        4096;                        // reserved for groups that are being created; more: overloaded
-    std::size_t max_errands = 1024;  // kept for hosts that are away; more are dropped
+    // A name stays reserved past its creator's deadline, for what is still under way then.
+    Duration name_held_after = 2s;
+    std::size_t max_names_held = 4096;  // of groups that are being created; more: overloaded
+    std::size_t max_errands = 1024;     // kept for hosts that are away; more are dropped
 };
 
 // One shard's thread and its connections.
