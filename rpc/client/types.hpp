@@ -25,7 +25,8 @@ struct NotApplied {
     Error error;
     std::string leader;  // host to ask; empty: not known
 };
-// It may have been applied, or may yet be. Sending it again may apply it twice.
+// It may have been applied, or may yet be, even long after its deadline: it may be in a log that a
+// later leader commits. Sending it again may apply it twice.
 struct Unknown {
     Error error;
 };
