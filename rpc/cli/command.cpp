@@ -1,5 +1,6 @@
 #include "rpc/cli/encode.hpp"
 #include "rpc/cli/verb.hpp"
+#include "rpc/client/rejection.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
@@ -10,15 +11,6 @@ namespace quorate::cli {
 namespace {
 
 using Kind = Parameter::Kind;
-
-// Replies that are not text are shown as hex.
-bool printable(ByteView bytes) {
-    for (std::byte b : bytes) {
-        auto c = std::to_integer<unsigned char>(b);
-        if (c < 0x20 && c != '\n' && c != '\t') return false;
-    }
-    return true;
-}
 
 std::string as_hex(ByteView bytes) {
     std::string hex;
@@ -31,16 +23,13 @@ struct Shown {
     boost::json::object data;
 };
 
+// The host has rendered the reply, by what the machine declares or else as text or hex.
 Shown show(std::string_view rendered, const Bytes& reply, EntryId at) {
-    std::string text =
-        rendered.empty() && !reply.empty()
-            ? (printable(reply.view()) ? std::string(reply.text()) : as_hex(reply.view()))
-            : std::string(rendered);
-    boost::json::object data{{"text", text},
+    boost::json::object data{{"text", rendered},
                              {"replyHex", as_hex(reply.view())},
                              {"index", number(at.index.value())},
                              {"term", number(at.term.value())}};
-    return {std::move(text), std::move(data)};
+    return {std::string(rendered), std::move(data)};
 }
 
 struct Report {
@@ -50,10 +39,19 @@ struct Report {
     Result<int> operator()(const client::Applied& applied) const {
         Shown shown = show(rendered, applied.reply, applied.entry);
         shown.data["outcome"] = "applied";
+        auto rejection = client::rejection_of(applied.reply.view());
+        shown.data["rejected"] = rejection.has_value();
+        if (rejection) {
+            shown.data["rejection"] =
+                boost::json::object{{"code", rejection->code}, {"text", rejection->text}};
+        }
         call.out().answer("submit", std::move(shown.data), shown.text);
-        return 0;
+        return rejection ? exit_rejected : 0;
     }
-    Result<int> operator()(const client::NotApplied& refused) const { return refused.error; }
+    Result<int> operator()(const client::NotApplied& refused) const {
+        print_error(call.settings().format, refused.error, Effect::not_applied);
+        return exit_code(refused.error.code);
+    }
     Result<int> operator()(const client::Unknown& unknown) const {
         print_error(call.settings().format, unknown.error, Effect::unknown);
         return 4;
@@ -101,16 +99,20 @@ Result<int> query(Invocation& call) {
 std::vector<Verb> command_verbs() {
     Parameter group{.name = "group", .help = "the group's name"};
     Parameter words{.name = "words",
-                    .help = "as the machine's descriptor declares (plugin show)",
-                    .kind = Kind::rest};
+                    .help =
+                        "as the machine's descriptor declares (plugin show); after -- any words, "
+                        "also such as begin with -",
+                    .kind = Kind::rest,
+                    .type = "WORD"};
     return {
         {"", "submit", "submit a command and wait for its outcome", {group, words}, {}, submit},
         {"",
          "query",
          "ask a group's machine",
          {group, words},
-         {{"read", "local, leader or linearizable", Kind::optional, "linearizable"},
-          {"at-least", "answer from a state that holds this index", Kind::optional, "0"}},
+         {{"read", "how fresh the answer is", Kind::optional, "linearizable",
+           "local|leader|linearizable"},
+          {"at-least", "answer from a state that holds this index", Kind::optional, "0", "INDEX"}},
          query},
     };
 }

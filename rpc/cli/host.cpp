@@ -4,6 +4,8 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <chrono>
+
 namespace quorate::cli {
 namespace {
 
@@ -26,9 +28,16 @@ Result<int> ping(Invocation& call) {
     TRY(client::Client * client, call.client());
     if (call.value("host").empty()) {
         TRY(auto server, client->admin().server(call.timeout()).get());
+        // It is connected by now: this is the way there and back, and no more.
+        auto sent = std::chrono::steady_clock::now();
+        TRY_VOID(client->admin().ping_host(server.host, call.timeout()).get());
+        std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - sent;
         call.out().answer("host.ping",
-                          boost::json::object{{"host", server.host}, {"endpoint", server.endpoint}},
-                          fmt::format("{} at {} answers", server.host, server.endpoint));
+                          boost::json::object{{"host", server.host},
+                                              {"endpoint", server.endpoint},
+                                              {"roundTripMs", took.count()}},
+                          fmt::format("{} at {} answers in {:.0f} us", server.host, server.endpoint,
+                                      took.count() * 1000));
         return 0;
     }
     TRY(std::uint64_t us, client->admin().ping_host(call.value("host"), call.timeout()).get());

@@ -1,8 +1,10 @@
 #include "rpc/cli/usage.hpp"
 #include "rpc/cli/verb.hpp"
+#include "rpc/cli/words.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <iostream>
@@ -44,7 +46,7 @@ void add_parameter(CLI::App& app, const Parameter& parameter, const std::string&
     }
     bool positional = !spelled.starts_with("-");
     CLI::Option* option = app.add_option(spelled, parsed.values[parameter.name], parameter.help);
-    option->type_name("TEXT");
+    option->type_name(parameter.type)->default_str(parameter.fallback);
     if (parameter.kind == Parameter::Kind::rest) {
         option->expected(positional ? 1 : 0, -1);
         if (positional) option->required();
@@ -86,18 +88,24 @@ class Tree {
                         "what the hosts' listen.token says; better in $QUORATE_TOKEN, which `ps` "
                         "does not show")
             ->type_name("TEXT");
-        app_.add_option("--timeout", timeout_, "deadline of the whole command")
+        app_.add_option("--timeout", timeout_, "deadline of the whole command: 500ms, 5s, 1m")
+            ->type_name("DURATION")
             ->capture_default_str();
-        app_.add_option("-o,--output", format_, "table or json")
-            ->check(CLI::IsMember({"table", "json"}));
+        app_.add_option("-o,--output", format_, "what is printed")
+            ->check(CLI::IsMember({"table", "json"}))
+            ->type_name("FORMAT")
+            ->capture_default_str();
+        app_.set_version_flag("--version", "quorate " QUORATE_VERSION, "the same as `version`");
         verbs_ = all_verbs();
         parsed_.resize(verbs_.size());
         for (std::size_t i = 0; i < verbs_.size(); ++i) add(i);
     }
 
     int run(int argc, char** argv) {
+        std::vector<std::string> words = guarded({argv + 1, argv + argc});
+        std::ranges::reverse(words);  // as the parser takes them
         try {
-            app_.parse(argc, argv);
+            app_.parse(std::move(words));
         } catch (const CLI::ParseError& e) {
             if (e.get_exit_code() == 0) return app_.exit(e);  // --help
             print_error(asks_for_json(argc, argv) ? Format::json : Format::table,
@@ -128,7 +136,13 @@ class Tree {
         }
         CLI::App* app = parent->add_subcommand(verb.name, verb.help);
         app->fallthrough();
-        for (const Parameter& p : verb.arguments) add_parameter(*app, p, p.name, parsed_[i]);
+        app->footer(
+            "Also of every command: --endpoint, --token, --timeout, --output; see `quorate "
+            "--help`.");
+        for (const Parameter& p : verb.arguments) {
+            std::string spelled = p.also_as_option ? p.name + ",--" + p.name : p.name;
+            add_parameter(*app, p, spelled, parsed_[i]);
+        }
         for (const Parameter& p : verb.options) add_parameter(*app, p, "--" + p.name, parsed_[i]);
         app->callback([this, i] { chosen_ = i; });
     }
@@ -143,15 +157,20 @@ class Tree {
         for (const auto& [name, given] : parsed.flags) {
             if (given) parsed.values[name] = {"true"};
         }
+        for (auto& [name, values] : parsed.values) {
+            for (std::string& value : values) value = unguarded(std::move(value));
+        }
         Invocation call(std::move(settings), parsed.values);
         return verb.run(call);
     }
 
     // A change that was asked for and not answered may come about all the same.
     Effect effect_of(Errc code) const {
+        if (!verbs_[chosen_].changes) return Effect::question;
         bool unanswered = code == Errc::deadline_exceeded || code == Errc::leadership_lost ||
-                          code == Errc::protocol;
-        return verbs_[chosen_].changes && unanswered ? Effect::unknown : Effect::none;
+                          code == Errc::cancelled || code == Errc::protocol ||
+                          code == Errc::internal;
+        return unanswered ? Effect::unknown : Effect::not_applied;
     }
 
     CLI::App app_;

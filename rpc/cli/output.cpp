@@ -80,6 +80,10 @@ void print_error(Format format, const Error& error, Effect effect) {
         return;
     }
     fmt::print(stderr, "error {}\n  fix: {}\n", to_string(error), advice(error));
+    if (effect == Effect::not_applied) {
+        fmt::print(stderr, "  outcome: not applied{}\n",
+                   info.retryable ? "; it is safe to send it again" : "");
+    }
     if (effect == Effect::unknown) {
         fmt::print(stderr, "  outcome: unknown; it may have been applied, or may yet be\n");
     }
@@ -87,7 +91,7 @@ void print_error(Format format, const Error& error, Effect effect) {
 }
 
 int exit_code(Errc code) {
-    switch (code) {
+    switch (code) {  // all of them, so that a new one is decided on
         case Errc::config_invalid:
         case Errc::config_unreadable:
         case Errc::address_invalid:
@@ -95,6 +99,7 @@ int exit_code(Errc code) {
         case Errc::name_invalid:
         case Errc::command_text_invalid:
         case Errc::command_too_large:
+        case Errc::message_too_large:
             return 2;
         case Errc::unreachable:
         case Errc::cluster_mismatch:
@@ -102,6 +107,7 @@ int exit_code(Errc code) {
         case Errc::version_mismatch:
             return 3;
         case Errc::deadline_exceeded:
+        case Errc::not_leader:
         case Errc::no_leader:
         case Errc::no_quorum:
         case Errc::leadership_lost:
@@ -113,12 +119,18 @@ int exit_code(Errc code) {
         case Errc::will_break_quorum:
         case Errc::not_voter:
         case Errc::already_leader:
+        case Errc::member_stopped:
+        case Errc::member_fenced:
+        case Errc::member_recovering:
+        case Errc::epoch_mismatch:
         case Errc::snapshot_busy:
         case Errc::transfer_failed:
+        case Errc::cancelled:
         case Errc::overloaded:
         case Errc::disk_full:
         case Errc::access_denied:
         case Errc::plugin_fault:
+        case Errc::query_failed:
         case Errc::unsupported:
         case Errc::directory_in_use:
         case Errc::directory_not_ours:
@@ -130,10 +142,26 @@ int exit_code(Errc code) {
         case Errc::plugin_not_found:
         case Errc::machine_not_found:
         case Errc::not_found:
+        case Errc::compacted:
             return 6;
-        default:
+        case Errc::identity_mismatch:
+        case Errc::address_in_use:
+        case Errc::plugin_unreadable:
+        case Errc::plugin_not_a_plugin:
+        case Errc::plugin_truncated:
+        case Errc::plugin_abi:
+        case Errc::plugin_symbol_missing:
+        case Errc::plugin_symbols_leak:
+        case Errc::plugin_refused:
+        case Errc::plugin_pointer_outside:
+        case Errc::snapshot_rejected:
+        case Errc::io:
+        case Errc::corrupt:
+        case Errc::format_unknown:
+        case Errc::internal:
             return 1;
     }
+    return 1;  // a newer host's, which this build does not know
 }
 
 boost::json::value number(std::uint64_t value) {

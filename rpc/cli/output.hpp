@@ -45,14 +45,16 @@ class Printer {
     std::vector<std::string> warnings_;
 };
 
-// What a failed write may have done: said beside every error (ux: outcome).
-enum class Effect : std::uint8_t { none, unknown };
+// What a failed request may have done: said beside its error. A question does nothing.
+enum class Effect : std::uint8_t { question, not_applied, unknown };
 
 // Prints an error on standard error in the chosen form.
-void print_error(Format format, const Error& error, Effect effect = Effect::none);
+void print_error(Format format, const Error& error, Effect effect = Effect::question);
 
 // 2 usage, 3 cannot connect, 4 timeout or unknown, 5 refused by state, 6 no such thing, 1 the rest.
 int exit_code(Errc code);
+// A command was applied, and the machine's reply is a rejection.
+inline constexpr int exit_rejected = 7;
 
 // 64-bit numbers above 2^53 as strings, which JSON numbers cannot hold.
 boost::json::value number(std::uint64_t value);

@@ -1,10 +1,9 @@
+#include "host/base/did_you_mean.hpp"
 #include "rpc/cli/encode.hpp"
 #include "rpc/cli/verb.hpp"
 
 #include <boost/json.hpp>
 #include <fmt/format.h>
-
-#include <charconv>
 
 namespace quorate::cli {
 namespace {
@@ -59,25 +58,61 @@ Result<int> version(Invocation& call) {
     return 0;
 }
 
+// "QR-2103" of that or "qr-2103" or "2103".
+std::string number_of(std::string_view text) {
+    if (text.starts_with("QR-") || text.starts_with("qr-")) text.remove_prefix(3);
+    return fmt::format("QR-{}", text);
+}
+
+// The part of the catalogue that the number lies in (error.hpp).
+std::string_view about(Errc code) {
+    switch (static_cast<unsigned>(code) / 100) {
+        case 10:
+        case 11:
+            return "configuration and the host's own files";
+        case 12:
+            return "plugins";
+        case 20:
+        case 21:
+            return "groups and consensus";
+        case 30:
+            return "storage";
+        case 40:
+            return "connections and requests";
+        default:
+            return "our own bugs";
+    }
+}
+
 Result<int> explain(Invocation& call) {
-    std::string_view text = call.value("code");
-    if (text.starts_with("QR-")) text.remove_prefix(3);
-    unsigned number = 0;
-    std::from_chars(text.data(), text.data() + text.size(), number);
+    const std::string& wanted = call.value("code");
     for (const ErrorInfo& info : error_catalogue()) {
-        if (static_cast<unsigned>(info.code) != number && info.name != text) continue;
-        auto code = static_cast<unsigned>(info.code);
-        call.out().answer("explain",
-                          boost::json::object{{"code", fmt::format("QR-{}", code)},
-                                              {"name", info.name},
-                                              {"retryable", info.retryable},
-                                              {"hint", info.hint}},
-                          fmt::format("QR-{} {}\n  {}\n  {}\n", code, info.name, info.hint,
-                                      info.retryable ? "the same request may succeed later as it is"
-                                                     : "the same request will fail again"));
+        std::string code = fmt::format("QR-{}", static_cast<unsigned>(info.code));
+        if (wanted != info.name && number_of(wanted) != code) continue;
+        int exit = exit_code(info.code);
+        call.out().answer(
+            "explain",
+            boost::json::object{{"code", code},
+                                {"name", info.name},
+                                {"about", about(info.code)},
+                                {"retryable", info.retryable},
+                                {"hint", info.hint},
+                                {"exitCode", exit}},
+            fmt::format("{} {} ({})\n  {}\n  {}\n  `quorate` ends with exit code {} on it\n", code,
+                        info.name, about(info.code), info.hint,
+                        info.retryable ? "the same request may succeed later as it is"
+                                       : "the same request will fail again",
+                        exit));
         return 0;
     }
-    return fail(Errc::request_invalid, "there is no error " + call.value("code"));
+    std::vector<std::string_view> names;
+    for (const ErrorInfo& info : error_catalogue()) names.push_back(info.name);
+    std::string_view meant = did_you_mean(wanted, names);
+    return fail(
+        Errc::request_invalid,
+        fmt::format("there is no error '{}'{}", wanted,
+                    meant.empty() ? "" : fmt::format("; did you mean '{}'?", meant)),
+        "give the number or the name that an error begins with: QR-2103, 2103 or no_leader");
 }
 
 }  // namespace

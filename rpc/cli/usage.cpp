@@ -2,6 +2,7 @@
 
 #include "host/base/did_you_mean.hpp"
 #include "host/base/result.hpp"
+#include "rpc/cli/words.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -74,14 +75,19 @@ std::string what_is_wrong(const Understood& at, const std::string& word, const c
 Error usage_error(const CLI::App& app, const CLI::ParseError& refusal) {
     Understood at = understood(app);
     std::vector<std::string> unread = app.remaining(true);
-    std::string word = unread.empty() ? std::string() : unread.front();
-    return fail(Errc::request_invalid, what_is_wrong(at, word, refusal.what()),
-                fmt::format("`{} --help` shows what it takes", at.words));
+    std::string word = unread.empty() ? std::string() : unguarded(unread.front());
+    std::string hint = fmt::format("`{} --help` shows what it takes", at.words);
+    if (at.app->get_option_no_throw("words") != nullptr) {
+        hint +=
+            fmt::format("; words that begin with '-' come after '--': {} GROUP -- WORDS", at.words);
+    }
+    return fail(Errc::request_invalid, what_is_wrong(at, word, refusal.what()), std::move(hint));
 }
 
 bool asks_for_json(int argc, char** argv) {
     for (int i = 1; i < argc; ++i) {
         std::string_view word = argv[i];
+        if (word == "--") break;  // what follows is no option
         std::string_view next = i + 1 < argc ? argv[i + 1] : "";
         if ((word == "-o" || word == "--output") && next == "json") return true;
         if (word == "-ojson" || word == "--output=json") return true;

@@ -17,6 +17,8 @@ struct Parameter {
     std::string help;
     enum class Kind : std::uint8_t { required, optional, rest, flag } kind = Kind::required;
     std::string fallback = {};
+    std::string type = "TEXT";    // what help calls the value
+    bool also_as_option = false;  // of an argument: --name does it, too
 };
 
 class Invocation;

@@ -7,6 +7,7 @@
 namespace quorate::testing {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 class Commands : public ::testing::Test {
@@ -49,6 +50,39 @@ TEST_F(Commands, commands_and_queries_are_words_that_the_machine_declares) {
     EXPECT_THAT(text_of(late, "message"), HasSubstr("entry 999999 to be applied (this member is"));
 }
 
+TEST_F(Commands,
+       a_command_that_the_machine_rejects_is_applied_and_ends_with_an_exit_code_of_its_own) {
+    Ran rejected = cli({"submit", "demo", "put", "", "x"});
+    EXPECT_EQ(rejected.code, 7) << rejected.err;
+    EXPECT_EQ(rejected.out, "rejected (1): a key has 1 to 1024 bytes\n");
+    Ran as_json = cli({"submit", "demo", "put", "", "x", "-o", "json"});
+    EXPECT_EQ(as_json.code, 7) << as_json.err;
+    auto data = boost::json::parse(as_json.out).at("data");
+    EXPECT_EQ(text_of(data, "outcome"), "applied");
+    EXPECT_TRUE(data.at("rejected").as_bool());
+    EXPECT_EQ(data.at("rejection").at("code"), 1);
+    EXPECT_EQ(text_of(data.at("rejection"), "text"), "a key has 1 to 1024 bytes");
+    auto taken = cli.data({"submit", "demo", "put", "a", "1"});
+    EXPECT_FALSE(taken.at("rejected").as_bool());
+    EXPECT_FALSE(taken.as_object().contains("rejection"));
+}
+
+TEST_F(Commands, words_may_look_like_options_or_anything) {
+    cli.ok({"submit", "demo", "put", "k", "-5"});
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "k"}), "-5\n");
+    for (const char* value : {"-5", "-v", "--read", "-o", "--", "++", "{}", "query", "\1x"}) {
+        cli.ok({"submit", "demo", "--timeout", "20s", "put", "k", "--", value});
+        EXPECT_EQ(cli.ok({"query", "--read", "leader", "--", "demo", "get", "k"}),
+                  std::string(value) + "\n");
+    }
+    cli.ok({"submit", "demo", "put", "k", ""});
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "k"}), "");
+    cli.ok({"submit", "demo", "--", "put", "--help", "shown"});
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "--", "--help"}), "shown\n");
+    cli.ok({"submit", "demo", "put", "k", "++"});
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "k"}), "++\n");
+}
+
 TEST_F(Commands, a_plugin_is_installed_shown_and_runs_a_group_from_birth_to_death) {
     EXPECT_THAT(cli.ok({"plugin", "install", counter_plugin()}), HasSubstr("quorate.counter"));
     EXPECT_THAT(cli.ok({"plugin", "list"}), HasSubstr("h1,h2,h3"));
@@ -58,7 +92,7 @@ TEST_F(Commands, a_plugin_is_installed_shown_and_runs_a_group_from_birth_to_deat
     ASSERT_EQ(kv.size(), 1u);
     EXPECT_EQ(kv[0].at("hosts").as_array().size(), 3u);
 
-    cli.ok({"group", "create", "visits", "--plugin", "quorate.counter", "--timeout", "20s"});
+    cli.ok({"group", "create", "visits", "quorate.counter", "--timeout", "20s"});
     wait_for_leader("visits");
     EXPECT_EQ(cli.ok({"submit", "visits", "add", "40"}), "40\n");
     EXPECT_EQ(cli.ok({"submit", "visits", "add", "2"}), "42\n");
@@ -123,7 +157,8 @@ TEST_F(Commands, snapshots_are_taken_and_listed) {
 TEST_F(Commands, hosts_are_listed_and_pinged_and_the_cluster_is_seen_at_a_glance) {
     EXPECT_EQ(cli.list({"host", "list"}).size(), 3u);
     EXPECT_THAT(cli.ok({"host", "list"}), HasSubstr("h3"));
-    EXPECT_THAT(cli.ok({"host", "ping"}), HasSubstr("answers"));
+    EXPECT_THAT(cli.ok({"host", "ping"}), ContainsRegex("h[1-3] at .* answers in [0-9]+ us"));
+    EXPECT_GT(cli.data({"host", "ping"}).at("roundTripMs").to_number<double>(), 0);
     EXPECT_THAT(cli.ok({"host", "ping", "h2"}), HasSubstr("h2 answers in"));
     EXPECT_EQ(cli.error({"host", "ping", "h9"}, 6).at("name"), "no_such_host");
     std::string overview = cli.ok({"overview"});

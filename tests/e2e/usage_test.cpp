@@ -66,7 +66,47 @@ TEST(Usage, every_error_number_is_explained_by_number_and_by_name) {
     EXPECT_THAT(cli.ok({"explain", "QR-2103"}), HasSubstr("no_leader"));
     EXPECT_THAT(cli.ok({"explain", "2103"}), HasSubstr("no_leader"));
     EXPECT_EQ(text_of(cli.data({"explain", "directory_in_use"}), "code"), "QR-1102");
-    EXPECT_EQ(cli.error({"explain", "QR-1"}, 2).at("name"), "request_invalid");
+    EXPECT_THAT(cli.ok({"explain", "qr-2103"}), HasSubstr("exit code 4"));
+    for (const char* wrong : {"QR-1", "QR-2103x", "2103x", "", "QR-"}) {
+        EXPECT_EQ(cli.error({"explain", wrong}, 2).at("name"), "request_invalid") << wrong;
+    }
+    EXPECT_THAT(cli({"explain", "no_leadr"}).err, HasSubstr("did you mean 'no_leader'?"));
+}
+
+// docs/operations.md's table: what may succeed later is not an unexpected failure.
+TEST(Usage, an_exit_code_says_whether_a_retry_may_help) {
+    Cli cli;
+    for (const auto& [code, exit] :
+         std::vector<std::pair<std::string, int>>{{"request_invalid", 2},
+                                                  {"unreachable", 3},
+                                                  {"not_leader", 4},
+                                                  {"no_leader", 4},
+                                                  {"member_recovering", 5},
+                                                  {"member_stopped", 5},
+                                                  {"snapshot_busy", 5},
+                                                  {"transfer_failed", 5},
+                                                  {"cancelled", 5},
+                                                  {"no_such_group", 6},
+                                                  {"internal", 1}}) {
+        EXPECT_EQ(cli.data({"explain", code}).at("exitCode"), exit) << code;
+    }
+}
+
+TEST(Usage, words_that_look_like_options_come_after_two_dashes) {
+    Cli cli;
+    ReservedPort nobody;
+    for (const char* verb : {"submit", "query"}) {
+        Ran ran = cli({verb, "demo", "put", "k", "--frobnicate"});
+        EXPECT_EQ(ran.code, 2);
+        EXPECT_THAT(ran.err, HasSubstr("has no option '--frobnicate'"));
+        EXPECT_THAT(ran.err, HasSubstr("quorate " + std::string(verb) + " GROUP -- WORDS"));
+        EXPECT_THAT(cli({verb, "demo", "--"}).err, HasSubstr("words is required"));
+        // Were they options, the answer would be JSON.
+        Words words{verb, "--endpoint", nobody.address(), "--timeout", "500ms", "--"};
+        words.insert(words.end(), {"demo", "put", "-o", "json", "--timeout"});
+        EXPECT_THAT(cli(words).err, ::testing::StartsWith("error QR-4001 unreachable"));
+    }
+    EXPECT_THAT(cli({"group", "list", "--", "-x"}).err, HasSubstr("'-x'"));
 }
 
 TEST(Usage, help_is_there_for_everything) {
@@ -76,6 +116,13 @@ TEST(Usage, help_is_there_for_everything) {
         EXPECT_THAT(cli.ok({noun, "--help"}), HasSubstr("Usage")) << noun;
     }
     EXPECT_THAT(cli.ok({"--help"}), HasSubstr("submit"));
+    EXPECT_THAT(cli.ok({"--help"}), HasSubstr("--timeout DURATION=5s"));
+    EXPECT_THAT(cli.ok({"--help"}), HasSubstr("FORMAT:{table,json}=table"));
+    std::string query = cli.ok({"query", "--help"});
+    EXPECT_THAT(query, HasSubstr("--read local|leader|linearizable=linearizable"));
+    EXPECT_THAT(query, HasSubstr("--at-least INDEX=0"));
+    EXPECT_THAT(query, HasSubstr("Also of every command: --endpoint"));
+    EXPECT_EQ(cli.ok({"--version"}), cli.ok({"version"}));
 }
 
 TEST(Usage, a_host_that_does_not_answer_is_exit_code_3_and_nothing_was_applied) {
@@ -87,6 +134,14 @@ TEST(Usage, a_host_that_does_not_answer_is_exit_code_3_and_nothing_was_applied) 
     EXPECT_EQ(error.at("name"), "unreachable");
     EXPECT_EQ(error.at("outcome"), "not_applied");
     EXPECT_TRUE(error.at("retryable").as_bool());
+    Words rest{"--endpoint", nobody.address(), "--timeout", "500ms"};
+    auto said = [&](Words words) {
+        words.insert(words.end(), rest.begin(), rest.end());
+        return cli(words).err;
+    };
+    EXPECT_THAT(said({"submit", "demo", "put", "a", "1"}), HasSubstr("\n  outcome: not applied"));
+    EXPECT_THAT(said({"leader", "transfer", "demo"}), HasSubstr("\n  outcome: not applied"));
+    EXPECT_THAT(said({"query", "demo", "get", "a"}), ::testing::Not(HasSubstr("outcome")));
 }
 
 }  // namespace
