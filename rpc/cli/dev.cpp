@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <thread>
 
 namespace quorate::cli {
@@ -91,12 +92,15 @@ Result<std::size_t> parse_count(const std::string& text) {
     return count;
 }
 
-// Starts the hosts; on failure nothing of the cluster is left.
-Result<void> bring_up(DevCluster& cluster, std::size_t hosts, bool demo) {
-    for (std::size_t i = 0; i < hosts; ++i) TRY_VOID(cluster.add_host());
+Result<void> start_all(DevCluster& cluster) {
     std::vector<DevHost*> all;
     for (DevHost& host : cluster.hosts()) all.push_back(&host);
-    TRY_VOID(cluster.start(all, start_timeout));
+    return cluster.start(all, start_timeout);
+}
+
+Result<void> bring_up(DevCluster& cluster, std::size_t hosts, bool demo) {
+    for (std::size_t i = 0; i < hosts; ++i) TRY_VOID(cluster.add_host());
+    TRY_VOID(start_all(cluster));
     if (demo) TRY_VOID(create_demo(cluster));
     return {};
 }
@@ -114,30 +118,62 @@ boost::json::array hosts_json(DevCluster& cluster) {
     return list;
 }
 
-Result<int> up(Invocation& call) {
-    TRY(std::size_t count, parse_count(call.value("hosts")));
-    TRY(std::string quorated, beside({"quorated", "../sbin/quorated"}));
-    auto begin = std::chrono::steady_clock::now();
+// A new cluster.
+Result<DevCluster> made(const std::string& quorated, std::size_t hosts, bool demo) {
     TRY(DevCluster cluster, DevCluster::create(quorated));
-    auto ready = bring_up(cluster, count, !call.flag("empty"));
-    if (!ready.has_value()) {
-        TRY_VOID(cluster.stop_all(5s));
-        TRY_VOID(cluster.remove_files());
-        return ready.error();
+    auto ready = bring_up(cluster, hosts, demo);
+    if (ready.has_value()) return cluster;
+    TRY_VOID(cluster.stop_all(5s));
+    TRY_VOID(cluster.remove_files());
+    return ready.error();
+}
+
+// The one that `dev down --keep` left, with its data. On failure it lies there as before.
+Result<DevCluster> brought_back(const std::string& quorated, std::optional<std::size_t> hosts) {
+    TRY(DevCluster cluster, DevCluster::take_up(quorated));
+    std::size_t kept = cluster.hosts().size();
+    if (hosts && *hosts != kept) {
+        return fail(Errc::directory_not_ours,
+                    fmt::format("a development cluster of {} hosts is kept in {}, not of {}", kept,
+                                cluster.path(), *hosts),
+                    "leave out --hosts to start it again, or remove it first: quorate dev down");
     }
-    std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    std::string text = fmt::format("{} hosts, data in {}\n", count, cluster.path());
+    auto ready = start_all(cluster);
+    if (ready.has_value()) ready = wait_until_all_met(cluster);
+    if (ready.has_value()) return cluster;
+    TRY_VOID(cluster.stop_all(5s));
+    return ready.error();
+}
+
+std::string described(DevCluster& cluster, bool kept, bool demo, Duration took) {
+    std::string text = fmt::format("{} hosts{}, data in {}\n", cluster.hosts().size(),
+                                   kept ? " that were kept are up again" : "", cluster.path());
     for (const DevHost& host : cluster.hosts()) {
         text += fmt::format("  {}  clients {}  peers {}  pid {}\n", host.name, host.client_address,
                             host.peer_address, host.pid);
     }
     text += fmt::format("Not for production: loopback only, no TLS. Ready in {:.1f} s.\n",
-                        took.count());
-    if (!call.flag("empty")) {
+                        std::chrono::duration<double>(took).count());
+    if (kept) return text + "See:  quorate overview     quorate dev down\n";
+    if (demo) {
         text += "Try:  quorate submit demo put hello world     quorate query demo get hello\n";
     }
-    text += "      quorate dev kill 1     quorate member list demo     quorate dev down\n";
-    call.out().answer("dev.up", hosts_json(cluster), text);
+    return text + "      quorate dev kill 1     quorate member list demo     quorate dev down\n";
+}
+
+Result<int> up(Invocation& call) {
+    std::optional<std::size_t> count;
+    if (const std::string& given = call.value("hosts"); !given.empty()) {
+        TRY(count, parse_count(given));
+    }
+    TRY(std::string quorated, beside({"quorated", "../sbin/quorated"}));
+    auto begin = std::chrono::steady_clock::now();
+    bool kept = DevCluster::exists();
+    bool demo = !call.flag("empty");
+    TRY(DevCluster cluster,
+        kept ? brought_back(quorated, count) : made(quorated, count.value_or(3), demo));
+    Duration took = std::chrono::steady_clock::now() - begin;
+    call.out().answer("dev.up", hosts_json(cluster), described(cluster, kept, demo, took));
     return 0;
 }
 
@@ -145,9 +181,12 @@ Result<int> down(Invocation& call) {
     TRY(DevCluster cluster, DevCluster::load());
     TRY_VOID(cluster.stop_all(15s));
     if (!call.flag("keep")) TRY_VOID(cluster.remove_files());
-    call.out().answer(
-        "dev.down", boost::json::object{{"directory", cluster.path()}},
-        call.flag("keep") ? "stopped; the data stays in " + cluster.path() : "stopped and removed");
+    call.out().answer("dev.down", boost::json::object{{"directory", cluster.path()}},
+                      call.flag("keep")
+                          ? fmt::format("stopped; the data stays in {}, and `quorate dev up` "
+                                        "brings it back",
+                                        cluster.path())
+                          : "stopped and removed");
     return 0;
 }
 
@@ -236,15 +275,16 @@ std::vector<Verb> dev_verbs() {
     std::vector<Verb> verbs{
         {"dev",
          "up",
-         "start hosts on loopback, with a kv group `demo`",
+         "start hosts on loopback, with a kv group `demo`; or those that `down --keep` left",
          {},
-         {{"hosts", "how many", Kind::optional, "3"}, {"empty", "no plugin, no group", Kind::flag}},
+         {{"hosts", "how many (default: 3, or as many as were kept)", Kind::optional, "", "1..9"},
+          {"empty", "no plugin, no group", Kind::flag}},
          up},
         {"dev",
          "down",
          "stop them and remove their data",
          {},
-         {{"keep", "keep the data", Kind::flag}},
+         {{"keep", "keep the data, for the next `up`", Kind::flag}},
          down},
         {"dev", "status", "which hosts run, and where", {}, {}, status},
         {"dev", "kill", "kill -9 a host", {host}, {}, kill},

@@ -101,13 +101,31 @@ Result<DevCluster> DevCluster::create(std::string quorated) {
     DevCluster cluster;
     cluster.directory_ = directory();
     cluster.quorated_ = std::move(quorated);
-    if (fs::exists(state_file(cluster.directory_))) {
+    if (exists()) {
         return fail(Errc::directory_not_ours, "a development cluster is in " + cluster.directory_,
                     "use it, or end it first: quorate dev down");
     }
     std::error_code error;
     fs::create_directories(cluster.directory_, error);
     if (error) return file_error(cluster.directory_, error);
+    return cluster;
+}
+
+bool DevCluster::exists() {
+    return fs::exists(state_file(directory()));
+}
+
+Result<DevCluster> DevCluster::take_up(std::string quorated) {
+    TRY(DevCluster cluster, load());
+    for (const DevHost& host : cluster.hosts_) {
+        if (!running(host)) continue;
+        return fail(Errc::directory_not_ours,
+                    fmt::format("a development cluster is in {}, and {} runs", cluster.directory_,
+                                host.name),
+                    "use it, start what is down by `quorate dev restart HOST`, or end it first: "
+                    "quorate dev down");
+    }
+    cluster.quorated_ = std::move(quorated);
     return cluster;
 }
 

@@ -29,6 +29,11 @@ class DevCluster {
     static Result<DevCluster> load();
     // A new, empty one in directory(). Errc::directory_not_ours if a cluster is there already.
     static Result<DevCluster> create(std::string quorated);
+    // The one in directory(), none of whose hosts may run, with this program from now on.
+    // Errc::directory_not_ours if one does.
+    static Result<DevCluster> take_up(std::string quorated);
+    // Whether there is one in directory().
+    static bool exists();
 
     // Chooses free ports, writes the host's configuration and starts it.
     Result<DevHost*> add_host();

@@ -2,6 +2,7 @@
 #include "tests/support/wait_until.hpp"
 
 #include <filesystem>
+#include <fstream>
 
 // `quorate dev`: a cluster for development, from up to down.
 namespace quorate::testing {
@@ -47,6 +48,44 @@ TEST(Dev, up_says_what_to_type_next_and_refuses_to_start_twice) {
     EXPECT_EQ(cli.list({"dev", "status"}).size(), 3u);
     cli.ok({"dev", "down"});
     EXPECT_FALSE(std::filesystem::exists(cli.directory()));
+}
+
+TEST(Dev, a_cluster_that_is_kept_comes_back_with_its_data) {
+    Cli cli;
+    cli.up();
+    cli.ok({"submit", "demo", "put", "a", "1"});
+    auto before = cli.list({"dev", "status"});
+    EXPECT_THAT(cli.ok({"dev", "down", "--keep"}), HasSubstr("`quorate dev up` brings it back"));
+    EXPECT_EQ(cli.error({"dev", "up", "--hosts", "2"}, 5).at("name"), "directory_not_ours");
+    EXPECT_THAT(cli.ok({"dev", "up", "--hosts", "3"}), HasSubstr("3 hosts that were kept"));
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "a", "--timeout", "20s"}), "1\n");
+    EXPECT_EQ(cli.ok({"submit", "demo", "put", "b", "2", "--timeout", "20s"}), "created\n");
+    auto after = cli.list({"dev", "status"});
+    ASSERT_EQ(after.size(), before.size());
+    for (std::size_t i = 0; i < after.size(); ++i) {
+        EXPECT_EQ(text_of(after[i], "client"), text_of(before[i], "client"));
+        EXPECT_TRUE(after[i].at("running").as_bool());
+    }
+    for (const char* host : {"1", "2"}) cli.ok({"dev", "kill", host});
+    EXPECT_THAT(cli({"dev", "up"}).err, HasSubstr("h3 runs"));
+    cli.ok({"dev", "kill", "3"});
+    cli.ok({"dev", "up"});
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "b", "--timeout", "20s"}), "2\n");
+}
+
+TEST(Dev, a_kept_cluster_that_cannot_come_back_is_not_harmed) {
+    Cli cli;
+    cli.up({"--hosts", "1"});
+    cli.ok({"submit", "demo", "put", "a", "1"});
+    cli.ok({"dev", "down", "--keep"});
+    std::string whole = read_text(cli.directory() + "/h1.toml");
+    std::ofstream(cli.directory() + "/h1.toml") << "not toml";
+    Ran ran = cli({"dev", "up"});
+    EXPECT_NE(ran.code, 0);
+    EXPECT_THAT(ran.err, HasSubstr("h1 did not get ready"));
+    std::ofstream(cli.directory() + "/h1.toml") << whole;
+    cli.ok({"dev", "up"});
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "a", "--timeout", "20s"}), "1\n");
 }
 
 TEST(Dev, a_killed_leader_is_replaced_and_comes_back_with_everything) {
