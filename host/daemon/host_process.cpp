@@ -260,7 +260,6 @@ void HostProcess::Impl::run() {
     scope.run();
     gateway_.reset();  // its connections are KJ's and end within the scope
     stop_others();
-    log::info("stopped", "the host has stopped");
 }
 
 void HostProcess::Impl::stop_others() {

@@ -76,6 +76,8 @@ int serve(const LoadedConfig& loaded) {
         return 1;
     }
     (*host)->run();
+    host->reset();
+    log::info("stopped", "the host has stopped");  // and nothing of it is left to say more
     return 0;
 }
 

@@ -5,9 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <csignal>
+#include <fcntl.h>
 #include <fstream>
+#include <poll.h>
 #include <sstream>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 // What one host takes its settings from, what it logs, and what it tells the service manager.
 namespace quorate::testing {
@@ -87,6 +93,50 @@ TEST_F(HostRun, the_log_is_one_event_a_line_as_text_or_as_json) {
     EXPECT_EQ(events.front(), "starting");
     EXPECT_EQ(events.back(), "stopped");
     EXPECT_EQ(log_of({"--set", "log.level=error"}), "");
+}
+
+// What follows a log by its lines, as they are written.
+class Followed {
+ public:
+    explicit Followed(std::string path) : path_(std::move(path)) {
+        EXPECT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+        pipe_ = ::open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    }
+    Followed(const Followed&) = delete;
+    ~Followed() { ::close(pipe_); }
+    // All that was written, as soon as `word` is in it.
+    std::string until(const std::string& word) {
+        std::string log;
+        while (log.find(word) == std::string::npos) {
+            pollfd wanted{pipe_, POLLIN, 0};
+            std::array<char, 4096> more;
+            if (::poll(&wanted, 1, 60'000) != 1) break;
+            ssize_t size = ::read(pipe_, more.data(), more.size());
+            if (size <= 0) break;
+            log.append(more.data(), static_cast<std::size_t>(size));
+        }
+        return log;
+    }
+    const std::string& path() const { return path_; }
+
+ private:
+    std::string path_;
+    int pipe_;
+};
+
+TEST_F(HostRun, it_says_stopped_when_nothing_is_left_to_stop) {
+    Followed log(scratch.path() + "/pipe");
+    Process process({{quorated_program(), "--config", scratch.path() + "/host.toml"},
+                     {},
+                     log.path(),
+                     log.path()});
+    EXPECT_THAT(log.until(" ready "), HasSubstr(" ready "));
+    process.signal(SIGTERM);
+    EXPECT_THAT(log.until(" stopped "), HasSubstr(" stopped "));
+    int lock = ::open((scratch.path() + "/data/lock").c_str(), O_RDWR | O_CLOEXEC);
+    EXPECT_EQ(::flock(lock, LOCK_EX | LOCK_NB), 0) << "the data directory is still held";
+    ::close(lock);
+    EXPECT_EQ(process.wait(60s), 0);
 }
 
 TEST_F(HostRun, a_start_that_fails_is_the_last_line_of_a_json_log) {
