@@ -1,6 +1,7 @@
 #include "plugins/kv/protocol.hpp"
 #include "rpc/client/client.hpp"
 #include "rpc/client/pipeline.hpp"
+#include "rpc/client/rejection.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -43,6 +44,7 @@ struct Tally {
     std::uint64_t applied = 0;
     std::uint64_t refused = 0;
     std::uint64_t unknown = 0;
+    std::uint64_t rejected = 0;  // applied, and the machine said no
     std::uint64_t replaced = 0;  // keys are new: a key that was there had been applied twice
     std::string last_error;
     std::ofstream acked;
@@ -61,6 +63,11 @@ class Judge {
         tally_.acked.flush();
     }
     void operator()(client::Applied& applied) {
+        if (auto rejection = client::rejection_of(applied.reply.view())) {
+            ++tally_.rejected;
+            tally_.last_error = fmt::format("rejected ({}): {}", rejection->code, rejection->text);
+            return;
+        }
         ++tally_.applied;
         if (kv::tag_of(applied.reply.text()) != kv::Tag::created) ++tally_.replaced;
         tally_.acked << prefix_ << correlation_ << '\n';
@@ -101,14 +108,16 @@ int write(client::Client& client, const Wanted& wanted) {
     }
     (*pipeline)->drain();
     Seconds took = Steady::now() - begin;
-    fmt::print("{} sent, {} acknowledged, {} refused, {} unknown in {:.2f} s ({:.0f} a second)\n",
-               sent, tally.applied, tally.refused, tally.unknown, took.count(),
-               static_cast<double>(sent) / took.count());
+    fmt::print(
+        "{} sent, {} acknowledged, {} rejected, {} refused, {} unknown in {:.2f} s ({:.0f} a "
+        "second)\n",
+        sent, tally.applied, tally.rejected, tally.refused, tally.unknown, took.count(),
+        static_cast<double>(sent) / took.count());
     if (!tally.last_error.empty()) fmt::print("last error: {}\n", tally.last_error);
     if (tally.replaced != 0) fmt::print("{} commands were applied twice\n", tally.replaced);
-    bool complete = tally.applied + tally.refused + tally.unknown == sent;
+    bool complete = tally.applied + tally.rejected + tally.refused + tally.unknown == sent;
     if (!complete) fmt::print("some commands never ended\n");
-    return complete && tally.replaced == 0 ? 0 : 1;
+    return complete && tally.replaced == 0 && tally.rejected == 0 ? 0 : 1;
 }
 
 // Submits until one command is acknowledged, and says how long that took.
@@ -119,7 +128,8 @@ int first_write(client::Client& client, const Wanted& wanted) {
         std::string key = wanted.prefix + std::to_string(attempt);
         std::string command = kv::put(key, value_of(key, wanted.value_bytes));
         auto outcome = group.submit(as_bytes(command), 2s).get();
-        if (std::holds_alternative<client::Applied>(outcome)) {
+        auto* applied = std::get_if<client::Applied>(&outcome);
+        if (applied != nullptr && !client::rejection_of(applied->reply.view())) {
             std::ofstream(wanted.acked, std::ios::app) << key << '\n';
             fmt::print("{:.0f}\n", Seconds(Steady::now() - begin).count() * 1000);
             return 0;
