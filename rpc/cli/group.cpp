@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace quorate::cli {
 namespace {
@@ -16,7 +17,12 @@ using Kind = Parameter::Kind;
 struct GroupRow {
     client::MemberStatus view;  // the leader's if it answered, else the freshest
     std::size_t running = 0;
-    std::vector<std::string> troubles;
+    struct Trouble {
+        std::string host;
+        std::string state;
+        std::string why;
+    };
+    std::vector<Trouble> troubles;
 };
 
 bool knows_more(const client::MemberStatus& a, const client::MemberStatus& b) {
@@ -37,16 +43,28 @@ Groups by_group(const std::vector<client::MemberAnswer>& answers) {
         if (answer.status->state == "running") ++row.running;
         if (!answer.status->trouble.empty()) {
             row.troubles.push_back(
-                fmt::format("{}: {}", answer.status->host, answer.status->trouble));
+                {answer.status->host, answer.status->state, answer.status->trouble});
         }
     }
     return groups;
 }
 
+// In few words: for members in trouble, what they are.
 std::string state_of(const GroupRow& row) {
     if (row.view.leader.empty()) return "NO LEADER";
-    if (!row.troubles.empty()) return fmt::format("{}", fmt::join(row.troubles, "; "));
+    std::set<std::string> states;
+    for (const GroupRow::Trouble& trouble : row.troubles) states.insert(trouble.state);
+    if (!states.empty()) return fmt::format("{}", fmt::join(states, ", "));
     return row.running < row.view.members.size() ? "degraded" : "ok";
+}
+
+boost::json::array troubles_json(const GroupRow& row) {
+    boost::json::array list;
+    for (const GroupRow::Trouble& trouble : row.troubles) {
+        list.push_back(boost::json::object{
+            {"host", trouble.host}, {"state", trouble.state}, {"trouble", trouble.why}});
+    }
+    return list;
 }
 
 bool is_name_of_several(const Groups& groups, const std::string& name) {
@@ -73,6 +91,9 @@ Result<int> list(Invocation& call) {
                    std::to_string(v.term.value()), std::to_string(v.commit.value()),
                    std::to_string(v.applied.value()),
                    fmt::format("{}/{}", row.running, v.members.size()), state_of(row)});
+        for (const GroupRow::Trouble& trouble : row.troubles) {
+            table.note(fmt::format("{}@{}", name, trouble.host), trouble.why);
+        }
         data.push_back(boost::json::object{{"name", name},
                                            {"id", hex_id(id.value())},
                                            {"machine", v.machine.machine},
@@ -83,7 +104,8 @@ Result<int> list(Invocation& call) {
                                            {"appliedIndex", number(v.applied.value())},
                                            {"running", row.running},
                                            {"members", v.members.size()},
-                                           {"state", state_of(row)}});
+                                           {"state", state_of(row)},
+                                           {"troubles", troubles_json(row)}});
     }
     for (const client::MemberAnswer& answer : answers) {
         if (answer.error)
@@ -139,6 +161,9 @@ Result<int> show(Invocation& call) {
     for (const client::PeerProgress& peer : v.members) {
         text += fmt::format("member    {}@{} ({}{})\n", v.name, peer.host, to_text(peer.kind),
                             build_on(answers, peer.host));
+    }
+    for (const GroupRow::Trouble& trouble : row.troubles) {
+        text += fmt::format("trouble   {}@{}: {}\n", v.name, trouble.host, one_line(trouble.why));
     }
     call.out().answer("group.show", list_to_json(answers), text);
     return 0;

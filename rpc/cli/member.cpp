@@ -34,8 +34,8 @@ Result<int> list(Invocation& call) {
     for (const client::MemberAnswer& answer : answers) {
         std::string name = fmt::format("{}@{}", call.value("group"), answer.host);
         if (!answer.status) {
-            table.row({name, "-", "-", "-", "-", "-", "-",
-                       answer.error ? to_string(*answer.error) : "no answer"});
+            table.row({name, "-", "-", "-", "-", "-", "-", "unreachable"});
+            table.note(name, answer.error ? to_string(*answer.error) : "no answer");
             continue;
         }
         const client::MemberStatus& s = *answer.status;
@@ -47,7 +47,8 @@ Result<int> list(Invocation& call) {
                                      seen != nullptr ? std::to_string(seen->match.value()) : "-",
                                      std::to_string(s.commit.value()),
                                      std::to_string(s.applied.value()),
-                                     s.trouble.empty() ? s.state : s.state + ": " + s.trouble};
+                                     s.state};
+        table.note(name, s.trouble);
         if (hash)
             row.insert(row.end(),
                        {hex_id(s.outcome_hash), s.state_hash.empty() ? "-" : s.state_hash});
@@ -76,7 +77,8 @@ Result<int> show(Invocation& call) {
         "snapshot      {}\noutcome hash  {}\nstate hash    {}\ncommands      {}\nqueries       "
         "{}\n",
         s.name, s.host, hex_id(s.member.value()), s.machine.machine, s.machine.version,
-        s.machine.build, s.trouble.empty() ? s.state : s.state + ": " + s.trouble, s.role,
+        s.machine.build,
+        s.trouble.empty() ? s.state : fmt::format("{}: {}", s.state, one_line(s.trouble)), s.role,
         to_text(s.kind), s.term.value(), s.leader.empty() ? "-" : s.leader, s.first.value(),
         s.last.value(), s.commit.value(), s.applied.value(), s.snapshot.value(),
         hex_id(s.outcome_hash), s.state_hash.empty() ? "-" : s.state_hash, s.commands, s.queries);

@@ -33,6 +33,10 @@ std::string_view advice(const Error& error) {
 
 }  // namespace
 
+void Table::note(std::string_view subject, std::string_view text) {
+    if (!text.empty()) notes_ += fmt::format("{}: {}\n", subject, one_line(text));
+}
+
 std::string Table::text() const {
     std::vector<std::size_t> widths(rows_.front().size());
     for (const auto& row : rows_) {
@@ -46,9 +50,9 @@ std::string Table::text() const {
             if (i + 1 < row.size()) line.append(widths[i] - width(row[i]) + 2, ' ');
         }
         line.erase(line.find_last_not_of(' ') + 1);
-        text += line + "\n";
+        text += one_line(line) + "\n";
     }
-    return text;
+    return notes_.empty() ? text : text + "\n" + notes_;
 }
 
 void Printer::answer(std::string_view name, boost::json::value data, std::string_view text) {
@@ -178,6 +182,13 @@ std::string bytes_text(std::uint64_t bytes) {
         ++unit;
     }
     return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", scaled, units[unit]);
+}
+
+std::string one_line(std::string_view text) {
+    std::string line(text);
+    std::ranges::replace_if(
+        line, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    return line;
 }
 
 }  // namespace quorate::cli

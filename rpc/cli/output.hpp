@@ -13,16 +13,19 @@ namespace quorate::cli {
 
 enum class Format : std::uint8_t { table, json };
 
-// Rows under headings, columns as wide as their widest cell.
+// Rows under headings, columns as wide as their widest cell; what is too long for a cell stands below.
 class Table {
  public:
     explicit Table(std::vector<std::string> headings) : rows_{std::move(headings)} {}
     void row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+    // "subject: text" below the rows; nothing if there is no text.
+    void note(std::string_view subject, std::string_view text);
     bool empty() const { return rows_.size() == 1; }
     std::string text() const;
 
  private:
     std::vector<std::vector<std::string>> rows_;
+    std::string notes_;
 };
 
 // Prints answers: people get text, programs get one JSON envelope with a stable schema name.
@@ -60,5 +63,8 @@ inline constexpr int exit_rejected = 7;
 boost::json::value number(std::uint64_t value);
 
 std::string bytes_text(std::uint64_t bytes);
+
+// With a space for each control character: what a machine threw may have any.
+std::string one_line(std::string_view text);
 
 }  // namespace quorate::cli

@@ -30,8 +30,8 @@ Result<int> overview(Invocation& call) {
         const client::MemberStatus& s = *answer.status;
         member_table.row({s.name + "@" + s.host, s.role, std::to_string(s.term.value()),
                           s.leader.empty() ? "-" : s.leader, std::to_string(s.commit.value()),
-                          std::to_string(s.applied.value()),
-                          s.trouble.empty() ? s.state : s.state + ": " + s.trouble});
+                          std::to_string(s.applied.value()), s.state});
+        member_table.note(s.name + "@" + s.host, s.trouble);
     }
     call.out().answer(
         "overview",

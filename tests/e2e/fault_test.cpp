@@ -2,6 +2,7 @@
 #include "tests/support/wait_until.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 // A machine that throws, as its operator meets it: said everywhere, repaired by installing a build,
 // and no obstacle to deleting the group.
@@ -99,6 +100,31 @@ TEST_F(FaultTest, is_repaired_by_any_build_that_runs_the_machine_version_of_the_
     cli.ok({"dev", "kill", "h2"});
     cli.ok({"dev", "restart", "h2", "--timeout", "20s"});
     await_equal("bank_newer", build);
+}
+
+TEST_F(FaultTest, leaves_the_tables_that_show_it_readable) {
+    make_faulted("shown");
+    for (const Words& words :
+         {Words{"group", "list"}, Words{"member", "list", "shown", "--hash"}, Words{"overview"}}) {
+        SCOPED_TRACE(words.front());
+        std::string text = cli.ok(words);
+        auto below = text.find("\nshown@h1: ");
+        ASSERT_NE(below, std::string::npos) << text;
+        EXPECT_THAT(text.substr(below), AllOf(HasSubstr("boom"), HasSubstr("\nshown@h3: ")));
+        std::string table = text.substr(0, below);
+        EXPECT_THAT(table, AllOf(HasSubstr("faulted"), Not(HasSubstr("boom")))) << text;
+        std::istringstream lines(text.substr(below + 1));
+        for (std::string line; std::getline(lines, line);) {
+            EXPECT_TRUE(line.starts_with("shown@h")) << "broken in two: " << text;
+        }
+    }
+    auto groups = cli.list({"group", "list"});
+    for (const auto& group : groups) {
+        if (text_of(group, "name") != "shown") continue;
+        EXPECT_EQ(text_of(group, "state"), "faulted");
+        EXPECT_EQ(group.at("troubles").as_array().size(), 3u);
+    }
+    EXPECT_THAT(cli.ok({"group", "show", "shown"}), HasSubstr("\ntrouble   shown@h2: "));
 }
 
 TEST_F(FaultTest, does_not_keep_its_group_from_being_deleted) {

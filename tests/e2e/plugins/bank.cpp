@@ -19,7 +19,7 @@ struct Bank {
         auto amount = command.as<std::uint64_t>();
         if (amount == boom) {
             balance += 7;  // half of it: nobody may ever see this
-            if (BANK_FAULTS) throw std::runtime_error("boom");
+            if (BANK_FAULTS) throw std::runtime_error("boom:\nof several lines");
             balance += 993;
         } else {
             balance += amount;
