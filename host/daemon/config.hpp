@@ -92,5 +92,8 @@ Result<LoadedConfig> load_config(const ConfigSources& sources);
 Result<Duration> parse_duration(std::string_view text);
 // "8MiB", "64KiB", "1GiB", "512B".
 Result<std::uint64_t> parse_size(std::string_view text);
+// As a person would write it, in the largest unit that holds it whole: "2s", "64MiB".
+std::string to_text(Duration duration);
+std::string size_text(std::uint64_t bytes);
 
 }  // namespace quorate::daemon

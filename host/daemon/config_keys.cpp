@@ -121,12 +121,12 @@ ConfigKey duration_key(std::string_view name, std::string_view help, Duration Co
                 TRY(Duration value, parse_duration(v));
                 if (value < min || value > max) {
                     return invalid(
-                        fmt::format("{} is outside of [{}ms, {}ms]", v, min / 1ms, max / 1ms));
+                        fmt::format("{} is outside of [{}, {}]", v, to_text(min), to_text(max)));
                 }
                 c.*field = value;
                 return {};
             },
-            [field](const Config& c) { return fmt::format("{}ms", (c.*field) / 1ms); }};
+            [field](const Config& c) { return to_text(c.*field); }};
 }
 
 ConfigKey size_key(std::string_view name, std::string_view help, std::uint64_t Config::*field,
@@ -134,11 +134,14 @@ ConfigKey size_key(std::string_view name, std::string_view help, std::uint64_t C
     return {name, "size", help,
             [field, bounds](Config& c, std::string_view v) -> Result<void> {
                 TRY(std::uint64_t value, parse_size(v));
-                TRY_VOID(within(value, bounds, v));
+                if (value < bounds.min || value > bounds.max) {
+                    return invalid(fmt::format("{} is outside of [{}, {}]", v,
+                                               size_text(bounds.min), size_text(bounds.max)));
+                }
                 c.*field = value;
                 return {};
             },
-            [field](const Config& c) { return fmt::format("{}B", c.*field); }};
+            [field](const Config& c) { return size_text(c.*field); }};
 }
 
 ConfigKey count_key(std::string_view name, std::string_view help, std::uint64_t Config::*field,

@@ -27,6 +27,14 @@ std::optional<std::uint64_t> parse_scaled(std::string_view text, std::span<const
     return std::nullopt;
 }
 
+std::string in_largest(std::uint64_t value, std::span<const Unit> units) {
+    const Unit* best = &units.front();
+    for (const Unit& unit : units) {
+        if (value != 0 && value % unit.factor == 0) best = &unit;
+    }
+    return std::to_string(value / best->factor) + std::string(best->name);
+}
+
 constexpr std::array<Unit, 6> time_units{{{"ns", 1},
                                           {"us", 1'000},
                                           {"ms", 1'000'000},
@@ -54,6 +62,14 @@ Result<std::uint64_t> parse_size(std::string_view text) {
                     "'" + std::string(text) + "' is not a size such as 512B, 64KiB or 8MiB");
     }
     return *value;
+}
+
+std::string to_text(Duration duration) {
+    return in_largest(static_cast<std::uint64_t>(duration / Duration(1)), time_units);
+}
+
+std::string size_text(std::uint64_t bytes) {
+    return in_largest(bytes, size_units);
 }
 
 }  // namespace quorate::daemon

@@ -158,6 +158,20 @@ TEST(Config, a_token_that_everybody_may_read_is_warned_of) {
     EXPECT_TRUE(load_config({.file = file.path()})->warnings.empty());
 }
 
+TEST(Config, durations_and_sizes_are_printed_as_a_person_writes_them) {
+    EXPECT_EQ(size_text(64ull << 20), "64MiB");
+    EXPECT_EQ(size_text(1ull << 30), "1GiB");
+    EXPECT_EQ(size_text(1536), "1536B");
+    EXPECT_EQ(size_text(0), "0B");
+    EXPECT_EQ(to_text(45s), "45s");
+    EXPECT_EQ(to_text(1500ms), "1500ms");
+    EXPECT_EQ(to_text(120s), "2m");
+    EXPECT_EQ(to_text(0s), "0ns");
+    auto refused = load_config({.settings = {"wal.file_size=12B"}});
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_NE(refused.error().what.find("[1MiB, 4GiB]"), std::string::npos) << refused.error().what;
+}
+
 TEST(Config, every_key_takes_its_own_default_back) {
     Config config;
     config.host_name = "h";
