@@ -89,12 +89,23 @@ int run(const Wanted& wanted) {
 int main(int argc, char** argv) {
     quorate::sim::Wanted wanted;
     CLI::App app("Simulates whole hosts under one seeded scheduler", "simulator");
-    app.add_option("--seeds", wanted.seeds, "how many")->capture_default_str();
+    app.add_option("--seeds", wanted.seeds, "how many")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
     app.add_option("--from", wanted.from, "the first (default: a new one each time)");
     app.add_option("--seed", wanted.one, "run this one, and print its settings and digest");
     app.add_option("--seconds", wanted.seconds, "simulated, of the phase with faults");
     app.add_flag("--stormy", wanted.stormy, "storms only, as in sim_mutants_test");
     app.add_flag("--verbose", wanted.verbose, "print the hosts' log");
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        if (e.get_exit_code() == 0) return app.exit(e);  // --help
+        fmt::print(
+            stderr,
+            "simulator: {}; for example ./dev sim --seeds 200, and ./dev sim --help lists all\n",
+            e.what());
+        return 2;
+    }
     return quorate::sim::run(wanted);
 }
