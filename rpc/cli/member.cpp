@@ -34,8 +34,9 @@ Result<int> list(Invocation& call) {
     for (const client::MemberAnswer& answer : answers) {
         std::string name = fmt::format("{}@{}", call.value("group"), answer.host);
         if (!answer.status) {
-            table.row({name, "-", "-", "-", "-", "-", "-", "unreachable"});
-            table.note(name, answer.error ? to_string(*answer.error) : "no answer");
+            Error why = answer.error.value_or(fail(Errc::unreachable, "the host gave no answer"));
+            table.row({name, "-", "-", "-", "-", "-", "-", std::string(error_info(why.code).name)});
+            table.note(name, to_string(why));
             continue;
         }
         const client::MemberStatus& s = *answer.status;

@@ -1,6 +1,7 @@
 #include "tests/e2e/cli_fixture.hpp"
 #include "tests/support/wait_until.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -8,6 +9,8 @@
 namespace quorate::testing {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 std::string leader_of(Cli& cli) {
@@ -19,6 +22,32 @@ std::string leader_of(Cli& cli) {
         return {};
     });
     return leader;
+}
+
+// Until the first host that runs hears it.
+void await_reachable(Cli& cli, const std::string& wanted) {
+    wait_until(20s, [&]() -> std::string {
+        auto hosts = cli.list({"host", "list"});
+        bool reached = std::ranges::any_of(hosts, [&](const auto& host) {
+            return text_of(host, "name") == wanted && host.at("reachable").as_bool();
+        });
+        return reached ? "" : boost::json::serialize(hosts);
+    });
+}
+
+// Until demo has three voters that run and hold the same.
+void await_equal_voters(Cli& cli) {
+    wait_until(20s, [&]() -> std::string {
+        auto members = cli.list({"member", "list", "demo", "--hash"});
+        if (members.size() != 3) return std::to_string(members.size()) + " members";
+        for (const auto& member : members) {
+            bool same = text_of(member, "state") == "running" &&
+                        text_of(member, "vote") == "voter" &&
+                        text_of(member, "stateHash") == text_of(members[0], "stateHash");
+            if (!same) return boost::json::serialize(members);
+        }
+        return {};
+    });
 }
 
 TEST(Dev, up_starts_three_hosts_that_take_commands_at_once) {
@@ -158,23 +187,31 @@ TEST(Dev, a_host_whose_disk_is_lost_is_replaced_by_removing_and_adding_its_membe
     cli.up();
     cli.ok({"submit", "demo", "put", "a", "1"});
     cli.ok({"dev", "kill", "h2"});
+    EXPECT_EQ(cli.ok({"submit", "demo", "put", "b", "2", "--timeout", "20s"}), "created\n");
+    cli.ok({"member", "remove", "demo", "h2", "--timeout", "20s"});
+    std::filesystem::rename(cli.directory() + "/h2", cli.directory() + "/h2.lost");
+    cli.ok({"dev", "restart", "h2"});
+    await_reachable(cli, "h2");
+    cli.ok({"member", "add", "demo", "h2", "--timeout", "20s"});
+    await_equal_voters(cli);
+}
+
+TEST(Dev, a_host_that_comes_back_empty_is_named_until_its_member_is_removed_and_added) {
+    Cli cli;
+    cli.up();
+    cli.ok({"submit", "demo", "put", "a", "1"});
+    cli.ok({"dev", "kill", "h2"});
     std::filesystem::remove_all(cli.directory() + "/h2");
     cli.ok({"dev", "restart", "h2"});
+    await_reachable(cli, "h2");
     EXPECT_EQ(cli.ok({"submit", "demo", "put", "b", "2", "--timeout", "20s"}), "created\n");
+    EXPECT_THAT(cli.ok({"member", "list", "demo"}),
+                AllOf(ContainsRegex("demo@h2 .* no_such_group\n"),
+                      HasSubstr("\ndemo@h2: QR-2001 no_such_group: ")));
     EXPECT_EQ(cli.error({"member", "add", "demo", "h2"}, 5).at("name"), "already_member");
     cli.ok({"member", "remove", "demo", "h2", "--timeout", "20s"});
     cli.ok({"member", "add", "demo", "h2", "--timeout", "20s"});
-    wait_until(20s, [&]() -> std::string {
-        auto members = cli.list({"member", "list", "demo", "--hash"});
-        if (members.size() != 3) return std::to_string(members.size()) + " members";
-        for (const auto& member : members) {
-            bool same = text_of(member, "state") == "running" &&
-                        text_of(member, "vote") == "voter" &&
-                        text_of(member, "stateHash") == text_of(members[0], "stateHash");
-            if (!same) return boost::json::serialize(members);
-        }
-        return {};
-    });
+    await_equal_voters(cli);
 }
 
 TEST(Dev, what_there_is_no_cluster_or_host_for_is_said) {
