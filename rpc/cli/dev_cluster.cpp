@@ -53,9 +53,16 @@ std::string configuration(const DevHost& host, const std::string& data,
         host.name, data, fmt::join(seeds, ", "), host.client_address, host.peer_address);
 }
 
-Result<std::string> free_address() {
-    TRY(std::uint16_t port, free_port());
-    return fmt::format("127.0.0.1:{}", port);
+// One that no host of the cluster has, also of those that are down.
+Result<std::string> free_address(const std::vector<DevHost>& all) {
+    for (;;) {
+        TRY(std::uint16_t port, free_port());
+        std::string address = fmt::format("127.0.0.1:{}", port);
+        bool taken = std::ranges::any_of(all, [&address](const DevHost& host) {
+            return host.client_address == address || host.peer_address == address;
+        });
+        if (!taken) return address;
+    }
 }
 
 DevHost host_from_json(const json::object& o) {
@@ -132,11 +139,12 @@ Result<DevCluster> DevCluster::take_up(std::string quorated) {
 Result<DevHost*> DevCluster::add_host() {
     DevHost host;
     host.name = fmt::format("h{}", hosts_.size() + 1);
-    TRY(host.client_address, free_address());
-    TRY(host.peer_address, free_address());
     host.config = fmt::format("{}/{}.toml", directory_, host.name);
     host.log = fmt::format("{}/{}.log", directory_, host.name);
+    TRY(host.client_address, free_address(hosts_));
     hosts_.push_back(host);
+    TRY(host.peer_address, free_address(hosts_));
+    hosts_.back() = host;
     // The seeds of every host name the hosts before it, and its own.
     TRY_VOID(write_file(host.config,
                         configuration(host, fmt::format("{}/{}", directory_, host.name), hosts_)));

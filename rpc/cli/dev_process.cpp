@@ -10,7 +10,9 @@
 #include <fstream>
 #include <iterator>
 #include <netinet/in.h>
+#include <optional>
 #include <poll.h>
+#include <random>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -33,6 +35,32 @@ int open_pidfd(pid_t pid) {
     return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
 }
 
+// The kernel takes the ports of outgoing connections from here on.
+std::uint16_t first_outgoing_port() {
+    std::ifstream range("/proc/sys/net/ipv4/ip_local_port_range");
+    std::uint16_t first = 0;
+    return range >> first ? first : std::uint16_t{32'768};
+}
+
+// The port that a socket could be bound to; 0 asks for any.
+std::optional<std::uint16_t> bound_to(std::uint16_t port) {
+    int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (socket < 0) return std::nullopt;
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    bool bound = ::bind(socket, generic, sizeof address) == 0 &&
+                 ::getsockname(socket, generic, &length) == 0;
+    int why = errno;
+    ::close(socket);
+    errno = why;
+    if (!bound) return std::nullopt;
+    return ntohs(address.sin_port);
+}
+
 int milliseconds(Duration duration) {
     return static_cast<int>(
         std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
@@ -41,18 +69,16 @@ int milliseconds(Duration duration) {
 }  // namespace
 
 Result<std::uint16_t> free_port() {
-    int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (socket < 0) return system_error("cannot make a socket");
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    bool ok = ::bind(socket, generic, sizeof address) == 0 &&
-              ::getsockname(socket, generic, &length) == 0;
-    ::close(socket);
-    if (!ok) return system_error("cannot find a free port on 127.0.0.1");
-    return ntohs(address.sin_port);
+    constexpr std::uint16_t lowest = 10'000;
+    constexpr int attempts = 64;
+    std::uint16_t end = first_outgoing_port();
+    std::random_device random;
+    for (int i = 0; i < attempts && end > lowest + attempts; ++i) {
+        std::uniform_int_distribution<unsigned> any(lowest, end - 1U);
+        if (auto port = bound_to(static_cast<std::uint16_t>(any(random)))) return *port;
+    }
+    if (auto port = bound_to(0)) return *port;
+    return system_error("cannot find a free port on 127.0.0.1");
 }
 
 bool is_process(pid_t pid, const std::string& argument) {

@@ -9,7 +9,9 @@
 
 namespace quorate::cli {
 
-// A free TCP port of the loopback interface, as it is now.
+// A free TCP port of the loopback interface, as it is now. It lies below those of outgoing
+// connections, if any does: one of them could have it when a host that was down wants it back; even
+// a peer that dials the host meanwhile, and so connects to itself.
 Result<std::uint16_t> free_port();
 
 // The process with this id is alive and has `argument` in its command line.

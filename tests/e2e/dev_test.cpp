@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 // `quorate dev`: a cluster for development, from up to down.
 namespace quorate::testing {
@@ -63,6 +64,23 @@ TEST(Dev, up_starts_three_hosts_that_take_commands_at_once) {
     ASSERT_EQ(hosts.size(), 3u);
     for (const auto& host : hosts) EXPECT_TRUE(host.at("running").as_bool());
     EXPECT_THAT(cli.ok({"dev", "status"}), HasSubstr("h2"));
+}
+
+TEST(Dev, hosts_listen_where_no_outgoing_connection_can_be) {
+    unsigned first_outgoing = 0;
+    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first_outgoing;
+    if (first_outgoing < 11'000) GTEST_SKIP() << "outgoing connections have nearly all ports";
+    Cli cli;
+    cli.up({"--empty"});
+    std::set<unsigned> ports;
+    for (const auto& host : cli.list({"dev", "status"})) {
+        for (const char* key : {"client", "peer"}) {
+            std::string address = text_of(host, key);
+            ports.insert(static_cast<unsigned>(std::stoul(address.substr(address.find(':') + 1))));
+        }
+    }
+    EXPECT_EQ(ports.size(), 6u);
+    EXPECT_LT(*ports.rbegin(), first_outgoing);
 }
 
 TEST(Dev, up_says_what_to_type_next_and_refuses_to_start_twice) {
