@@ -145,9 +145,12 @@ Result<DevHost*> DevCluster::add_host() {
     hosts_.push_back(host);
     TRY(host.peer_address, free_address(hosts_));
     hosts_.back() = host;
-    // The seeds of every host name the hosts before it, and its own.
-    TRY_VOID(write_file(host.config,
-                        configuration(host, fmt::format("{}/{}", directory_, host.name), hosts_)));
+    // The seeds of every host name all, from its next start: one that comes back empty knows whom it
+    // has not asked yet.
+    for (const DevHost& each : hosts_) {
+        TRY_VOID(
+            write_file(each.config, configuration(each, directory_ + "/" + each.name, hosts_)));
+    }
     TRY_VOID(save());
     return &hosts_.back();
 }

@@ -214,6 +214,19 @@ TEST(Dev, a_host_whose_disk_is_lost_is_replaced_by_removing_and_adding_its_membe
     await_equal_voters(cli);
 }
 
+// It is the one that `quorate` asks first, and asked before it has met anybody.
+TEST(Dev, the_first_host_comes_back_empty_and_does_not_take_the_group_for_gone) {
+    Cli cli;
+    cli.up();
+    cli.ok({"submit", "demo", "put", "a", "1"});
+    cli.ok({"dev", "kill", "h1"});
+    cli.ok({"member", "remove", "demo", "h1", "--timeout", "20s"});
+    std::filesystem::remove_all(cli.directory() + "/h1");
+    cli.ok({"dev", "restart", "h1"});
+    cli.ok({"member", "add", "demo", "h1", "--timeout", "20s"});
+    await_equal_voters(cli);
+}
+
 TEST(Dev, a_host_that_comes_back_empty_is_named_until_its_member_is_removed_and_added) {
     Cli cli;
     cli.up();
