@@ -23,10 +23,6 @@ constexpr int nesting_limit = 16;
 constexpr std::size_t address_length_max = 256;
 constexpr std::size_t name_length_max = 64;
 
-unsigned count(std::size_t size) {
-    return static_cast<unsigned>(size);
-}
-
 // ---- to the wire ------------------------------------------------------------------------------
 
 void put(const group::KnownHost& host, schema::KnownHost::Builder out) {

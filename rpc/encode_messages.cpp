@@ -8,10 +8,6 @@
 namespace quorate::rpc {
 namespace {
 
-unsigned count(std::size_t size) {
-    return static_cast<unsigned>(size);
-}
-
 // Of a time that is left; none if it has passed.
 std::uint64_t microseconds(Duration left) {
     auto us = std::chrono::duration_cast<std::chrono::microseconds>(std::max(left, Duration{}));

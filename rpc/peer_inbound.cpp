@@ -1,6 +1,7 @@
 #include "rpc/peer_inbound.hpp"
 
 #include "host/base/log.hpp"
+#include "rpc/overloaded.hpp"
 #include "rpc/peer_link.hpp"
 
 #include <utility>
@@ -9,11 +10,6 @@ namespace quorate::rpc {
 namespace {
 
 constexpr std::uint64_t stranger_frame_bytes = 256u << 10;
-
-template <class... Ts>
-struct Overloaded : Ts... {
-    using Ts::operator()...;
-};
 
 }  // namespace
 

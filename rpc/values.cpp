@@ -1,14 +1,11 @@
 #include "rpc/values.hpp"
 
+#include "rpc/overloaded.hpp"
+
 #include <functional>
 
 namespace quorate::rpc {
 namespace {
-
-template <class... Ts>
-struct Overloaded : Ts... {
-    using Ts::operator()...;
-};
 
 // Our enumerators and the schema's stand in the same order; the decoders check the range.
 template <class Wire, class Ours>
@@ -34,10 +31,6 @@ static_assert(same_place<schema::MemberState>(group::MemberState::fenced) ==
               schema::MemberState::FENCED);
 static_assert(same_place<schema::MemberState>(group::MemberState::stopped) ==
               schema::MemberState::STOPPED);
-
-unsigned count(std::size_t size) {
-    return static_cast<unsigned>(size);
-}
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include "host/group/service.hpp"
 #include "host/group/status.hpp"
 
+#include <cstddef>
 #include <rpc/schema/client.capnp.h>
 #include <stdexcept>
 #include <string>
@@ -36,6 +37,11 @@ inline capnp::Data::Reader data(ByteView bytes) {
 }
 inline ByteView view(capnp::Data::Reader data) {
     return {reinterpret_cast<const std::byte*>(data.begin()), data.size()};
+}
+
+// The size of a list, as Cap'n Proto takes it.
+inline unsigned count(std::size_t size) {
+    return static_cast<unsigned>(size);
 }
 
 // ---- to the wire ------------------------------------------------------------------------------

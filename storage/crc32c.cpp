@@ -16,11 +16,11 @@ static_assert(std::endian::native == std::endian::little, "formats are little-en
 
 constexpr std::uint32_t polynomial = 0x82F63B78;  // Castagnoli's, bits reversed
 
-using Tables = std::array<std::array<std::uint32_t, 256>, 8>;
+using Lookup = std::array<std::array<std::uint32_t, 256>, 8>;
 
 // tables[k][b]: the effect of byte b followed by k zero bytes ("slicing by eight").
-constexpr Tables make_tables() {
-    Tables tables{};
+constexpr Lookup make_tables() {
+    Lookup tables{};
     for (std::uint32_t byte = 0; byte < 256; ++byte) {
         std::uint32_t crc = byte;
         for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? polynomial : 0);
@@ -35,7 +35,7 @@ constexpr Tables make_tables() {
     return tables;
 }
 
-constexpr Tables tables = make_tables();
+constexpr Lookup tables = make_tables();
 
 std::uint64_t load_word(const std::byte* from) {
     std::uint64_t word = 0;

@@ -9,7 +9,7 @@
 namespace quorate::storage {
 namespace {
 
-std::string name_of(GroupId group) {
+std::string group_name(GroupId group) {
     return "group " + std::to_string(group.value());
 }
 
@@ -134,7 +134,7 @@ void MemoryStore::create(GroupId group, Bytes registration, Executor& on,
                          std::function<void(Result<void>)> done) {
     bool is_there = state_->with([&](State& state) { return state.live.contains(group); });
     Result<void> result;
-    if (is_there) result = fail(Errc::group_exists, name_of(group) + " is in the log already");
+    if (is_there) result = fail(Errc::group_exists, group_name(group) + " is in the log already");
     perform(
         [=](Logs& logs) {
             if (!is_there) logs[group].registration = registration;
@@ -146,7 +146,7 @@ void MemoryStore::update_registration(GroupId group, Bytes registration, Executo
                                       std::function<void(Result<void>)> done) {
     bool is_there = state_->with([&](State& state) { return state.live.contains(group); });
     Result<void> result;
-    if (!is_there) result = fail(Errc::no_such_group, name_of(group) + " is not in the log");
+    if (!is_there) result = fail(Errc::no_such_group, group_name(group) + " is not in the log");
     perform(
         [=](Logs& logs) {
             if (is_there) logs[group].registration = registration;
@@ -194,7 +194,7 @@ void MemoryStore::write(GroupId group, raft::Store store) {
     });
     if (verdict == Verdict::refused) {
         log::error("log_write_refused",
-                   name_of(group) + " is not in the log, or the store does not continue it");
+                   group_name(group) + " is not in the log, or the store does not continue it");
     }
     if (verdict != Verdict::taken) return;
     Ticket ticket = store.ticket;
@@ -207,17 +207,17 @@ void MemoryStore::read(GroupId group, Index from, Index to, std::uint64_t max_by
     auto found = state_->with([&](State& state) -> Result<std::vector<raft::Entry>> {
         auto at = state.live.find(group);
         if (at == state.live.end()) {
-            return fail(Errc::no_such_group, name_of(group) + " is not in the log");
+            return fail(Errc::no_such_group, group_name(group) + " is not in the log");
         }
         const Log& log = at->second;
         if (from <= log.base.index) {
-            return fail(Errc::compacted, name_of(group) + ": entries up to " +
+            return fail(Errc::compacted, group_name(group) + ": entries up to " +
                                              std::to_string(log.base.index.value()) +
                                              " are released; " + std::to_string(from.value()) +
                                              " was asked for");
         }
         if (from > log.last() || to < from) {
-            return fail(Errc::not_found, name_of(group) + ": the log ends at entry " +
+            return fail(Errc::not_found, group_name(group) + ": the log ends at entry " +
                                              std::to_string(log.last().value()) + "; " +
                                              std::to_string(from.value()) + " was asked for");
         }

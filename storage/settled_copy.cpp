@@ -8,11 +8,11 @@
 namespace quorate::storage {
 namespace {
 
-constexpr std::uint64_t magic = 0x31'50'52'47'74'61'72'51;  // "QratGRP1"
+constexpr std::uint64_t copy_magic = 0x31'50'52'47'74'61'72'51;  // "QratGRP1"
 
 std::string encode_state(SettledMark mark, const Images& images) {
     ByteWriter out;
-    out.put(magic);
+    out.put(copy_magic);
     out.put(mark.file);
     out.put(mark.batch);
     out.put(static_cast<std::uint32_t>(images.size()));
@@ -30,7 +30,7 @@ std::optional<SettledState> decode_state(ByteView bytes) {
     ByteView body = bytes.first(bytes.size() - crc_bytes);
     if (ByteReader(bytes.last(crc_bytes)).get<std::uint32_t>() != crc32c(body)) return {};
     ByteReader in(body);
-    if (in.get<std::uint64_t>() != magic) return {};
+    if (in.get<std::uint64_t>() != copy_magic) return {};
     SettledState state;
     state.mark.file = in.get<std::uint64_t>();
     state.mark.batch = in.get<std::uint64_t>();

@@ -10,7 +10,7 @@ namespace quorate::storage {
 namespace {
 
 // The end-of-file character and the two newlines show a transfer that took the file for text.
-constexpr std::string_view magic = "QRSNAP\x1a\n";
+constexpr std::string_view snapshot_magic = "QRSNAP\x1a\n";
 constexpr std::uint32_t format_version = 1;
 constexpr std::uint32_t chunk_mark = 0x4b4e4843;    // "CHNK"
 constexpr std::uint32_t trailer_mark = 0x444e4551;  // "QEND"
@@ -125,7 +125,7 @@ SnapshotHeader SnapshotHeader::of(ByteView metadata) {
 }
 
 std::string SnapshotHeader::encode() const {
-    std::string out(magic);
+    std::string out(snapshot_magic);
     put(out, format_version);
     put(out, metadata_bytes);
     put(out, metadata_crc);
@@ -136,7 +136,7 @@ std::string SnapshotHeader::encode() const {
 
 Result<SnapshotHeader> SnapshotHeader::decode(ByteView bytes) {
     Taker in(bytes);
-    bool named = as_text(in.take_view(magic.size())) == magic;
+    bool named = as_text(in.take_view(snapshot_magic.size())) == snapshot_magic;
     auto version = in.take<std::uint32_t>();
     SnapshotHeader header;
     header.metadata_bytes = in.take<std::uint32_t>();

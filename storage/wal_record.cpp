@@ -10,7 +10,7 @@
 namespace quorate::storage {
 namespace {
 
-constexpr std::uint16_t magic = 0x7251;  // "Qr"
+constexpr std::uint16_t record_magic = 0x7251;  // "Qr"
 constexpr std::string_view prefix = "wal-";
 constexpr std::string_view suffix = ".log";
 
@@ -49,7 +49,7 @@ bool is_known(std::uint8_t kind) {
 std::uint64_t put_header(const RecordHeader& h, std::uint64_t offset,
                          std::span<std::byte, header_bytes> into) {
     Layout layout{.crc = 0,
-                  .magic = magic,
+                  .magic = record_magic,
                   .kind = static_cast<std::uint8_t>(h.kind),
                   .detail = h.detail,
                   .file = h.file,
@@ -74,7 +74,7 @@ std::optional<RecordHeader> parse_header(std::span<const std::byte, header_bytes
                                          std::uint64_t file, std::uint64_t offset) {
     Layout layout;
     std::memcpy(&layout, from.data(), header_bytes);
-    if (layout.magic != magic || layout.file != file || !is_known(layout.kind)) return {};
+    if (layout.magic != record_magic || layout.file != file || !is_known(layout.kind)) return {};
     if (layout.crc != header_crc(from.data(), offset)) return {};
     return RecordHeader{.kind = static_cast<RecordKind>(layout.kind),
                         .detail = layout.detail,

@@ -11,7 +11,7 @@
 namespace quorate::storage {
 namespace {
 
-constexpr std::uint64_t magic = 0x31'4b'4d'57'74'61'72'51;  // "QratWMK1"
+constexpr std::uint64_t watermark_magic = 0x31'4b'4d'57'74'61'72'51;  // "QratWMK1"
 constexpr std::uint64_t block = 4096;
 // crc, length of what it covers; then what it covers.
 constexpr std::size_t frame_bytes = 8;
@@ -30,7 +30,7 @@ std::optional<Slot> decode_slot(ByteView bytes) {
     ByteView body = bytes.subspan(frame_bytes, length);
     if (crc32c(body, length) != crc) return {};
     ByteReader in(body);
-    if (in.get<std::uint64_t>() != magic) return {};
+    if (in.get<std::uint64_t>() != watermark_magic) return {};
     Slot slot;
     slot.sequence = in.get<std::uint64_t>();
     slot.slot_bytes = in.get<std::uint64_t>();
@@ -52,7 +52,7 @@ std::optional<Slot> decode_slot(ByteView bytes) {
 std::string encode_body(std::uint64_t sequence, std::uint64_t slot_bytes,
                         const Watermark& watermark) {
     ByteWriter out;
-    out.put(magic);
+    out.put(watermark_magic);
     out.put(sequence);
     out.put(slot_bytes);
     out.put(watermark.batch);

@@ -7,7 +7,7 @@
 namespace quorate::group {
 namespace {
 
-constexpr std::uint8_t version = 1;
+constexpr std::uint8_t command_version = 1;
 
 }  // namespace
 
@@ -15,7 +15,7 @@ Bytes make_command(CommandHeader header, ByteView command) {
     auto buffer =
         std::make_shared_for_overwrite<std::byte[]>(command_header_bytes + command.size());
     std::memset(buffer.get(), 0, command_header_bytes);
-    buffer[0] = std::byte{version};
+    buffer[0] = std::byte{command_version};
     put_u64(buffer.get() + 8, static_cast<std::uint64_t>(header.time_ms));
     if (!command.empty()) {
         std::memcpy(buffer.get() + command_header_bytes, command.data(), command.size());
@@ -27,7 +27,7 @@ Bytes make_command(CommandHeader header, ByteView command) {
 std::optional<ParsedCommand> parse_command(ByteView payload) {
     if (payload.size() < command_header_bytes) return std::nullopt;
     // What this version keeps zero belongs to a later one, which this build could only misread.
-    if (payload[0] != std::byte{version}) return std::nullopt;
+    if (payload[0] != std::byte{command_version}) return std::nullopt;
     for (std::size_t i = 1; i < 8; ++i) {
         if (payload[i] != std::byte{0}) return std::nullopt;
     }

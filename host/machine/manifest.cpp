@@ -10,7 +10,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t max_machines = 64;
 constexpr std::size_t max_list = 256;  // usage lines, required extensions
 constexpr std::size_t max_depth = 8;   // of nesting; a manifest needs four
 

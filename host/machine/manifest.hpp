@@ -2,12 +2,15 @@
 
 #include "host/base/result.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace quorate::machine {
+
+inline constexpr std::size_t max_machines = 64;  // of one plugin
 
 // A machine type, as its plugin's manifest declares it.
 struct MachineManifest {

@@ -10,7 +10,6 @@
 namespace quorate::machine {
 namespace {
 
-constexpr std::uint32_t max_machines = 64;
 constexpr std::uint32_t max_usages = 256;
 
 Error refused(std::string what) {

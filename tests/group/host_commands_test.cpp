@@ -2,7 +2,7 @@
 #include "tests/group/host_cluster.hpp"
 
 // Commands and queries, through whichever host a client happens to talk to.
-namespace quorate::testing {
+namespace quorate::testing::host_commands_test {
 namespace {
 
 using group::ReadLevel;
@@ -298,4 +298,4 @@ TEST(HostCommands, a_member_that_cannot_apply_sends_its_readers_to_the_leader) {
 }
 
 }  // namespace
-}  // namespace quorate::testing
+}  // namespace quorate::testing::host_commands_test

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 // Members that come and go, leadership that moves, snapshots that are asked for.
-namespace quorate::testing {
+namespace quorate::testing::host_members_test {
 namespace {
 
 using group::ReadLevel;
@@ -267,4 +267,4 @@ TEST(HostMembers, tell_equal_state_hashes_when_they_hold_the_same) {
 }
 
 }  // namespace
-}  // namespace quorate::testing
+}  // namespace quorate::testing::host_members_test

@@ -2,7 +2,7 @@
 #include "tests/group/host_cluster.hpp"
 
 // A host that stops, dies, and comes back with what its disks hold.
-namespace quorate::testing {
+namespace quorate::testing::host_restart_test {
 namespace {
 
 using group::ReadLevel;
@@ -151,4 +151,4 @@ TEST(HostRestart, an_erased_member_does_not_come_back) {
 }
 
 }  // namespace
-}  // namespace quorate::testing
+}  // namespace quorate::testing::host_restart_test

@@ -1,6 +1,7 @@
 #include "rpc/loop/frame.hpp"
 
 #include "tests/rpc/loop_fixture.hpp"
+#include "tests/rpc/raw_socket.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,12 +19,6 @@ using loop::FrameSize;
 
 FrameHeader read(const std::string& bytes, const FrameLimits& limits = {}) {
     return loop::read_frame_header(as_bytes(bytes), limits);
-}
-
-std::string little_endian(std::initializer_list<std::uint32_t> words) {
-    std::string bytes;
-    for (std::uint32_t word : words) bytes.append(reinterpret_cast<const char*>(&word), 4);
-    return bytes;
 }
 
 TEST(Frame, a_table_that_was_made_is_read_as_it_was_made) {

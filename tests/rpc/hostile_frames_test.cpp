@@ -9,12 +9,6 @@
 namespace quorate::testing {
 namespace {
 
-std::string little_endian(std::initializer_list<std::uint32_t> words) {
-    std::string bytes;
-    for (std::uint32_t word : words) bytes.append(reinterpret_cast<const char*>(&word), 4);
-    return bytes;
-}
-
 class HostileFrames : public LoopTest {
  protected:
     struct Served {

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <fcntl.h>
+#include <initializer_list>
 #include <netinet/in.h>
 #include <string>
 #include <string_view>
@@ -10,6 +11,13 @@
 #include <unistd.h>
 
 namespace quorate::testing {
+
+// Words as a frame's table has them.
+inline std::string little_endian(std::initializer_list<std::uint32_t> words) {
+    std::string bytes;
+    for (std::uint32_t word : words) bytes.append(reinterpret_cast<const char*>(&word), 4);
+    return bytes;
+}
 
 // A client without manners: a plain non-blocking socket that sends whatever bytes it is told to.
 class RawSocket {

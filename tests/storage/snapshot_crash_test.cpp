@@ -5,7 +5,7 @@
 #include <map>
 #include <set>
 
-namespace quorate::storage {
+namespace quorate::storage::snapshot_crash_test {
 namespace {
 
 constexpr GroupId group(1);
@@ -199,4 +199,4 @@ TEST(SnapshotCrash, while_erasing_a_group_leaves_all_of_it_or_nothing) {
 }
 
 }  // namespace
-}  // namespace quorate::storage
+}  // namespace quorate::storage::snapshot_crash_test

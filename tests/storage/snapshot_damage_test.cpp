@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace quorate::storage {
+namespace quorate::storage::snapshot_damage_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -231,4 +231,4 @@ TEST_F(SnapshotDamage, by_a_full_disk_costs_only_the_snapshot_being_written) {
 }
 
 }  // namespace
-}  // namespace quorate::storage
+}  // namespace quorate::storage::snapshot_damage_test

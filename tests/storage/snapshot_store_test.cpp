@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <random>
 
-namespace quorate::storage {
+namespace quorate::storage::snapshot_store_test {
 namespace {
 
 constexpr GroupId group(0xabcdef);
@@ -202,4 +202,4 @@ INSTANTIATE_TEST_SUITE_P(
     name_of);
 
 }  // namespace
-}  // namespace quorate::storage
+}  // namespace quorate::storage::snapshot_store_test

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <random>
 
-namespace quorate::storage {
+namespace quorate::storage::snapshot_transfer_test {
 namespace {
 
 using ::testing::HasSubstr;
@@ -226,4 +226,4 @@ TEST_F(SnapshotTransfer, of_a_snapshot_that_rots_while_it_is_sent_stops_at_the_s
 }
 
 }  // namespace
-}  // namespace quorate::storage
+}  // namespace quorate::storage::snapshot_transfer_test

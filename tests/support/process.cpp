@@ -23,10 +23,6 @@
 namespace quorate::testing {
 namespace {
 
-[[noreturn]] void throw_errno(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
 std::vector<char*> pointers(std::vector<std::string>& words) {
     std::vector<char*> list;
     for (std::string& word : words) list.push_back(word.data());
@@ -67,6 +63,10 @@ int milliseconds(Duration duration) {
 }
 
 }  // namespace
+
+void throw_errno(const std::string& what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
 
 Process::Process(const Command& command) {
     std::vector<std::string> word_texts = command.words;

@@ -9,6 +9,9 @@
 
 namespace quorate::testing {
 
+// Throws the std::system_error of errno.
+[[noreturn]] void throw_errno(const std::string& what);
+
 // How to start a program.
 struct Command {
     std::vector<std::string> words;        // words[0]: its path

@@ -14,14 +14,6 @@
 
 // What a test and the programs it starts meet at: notification sockets and ports.
 namespace quorate::testing {
-namespace {
-
-[[noreturn]] void throw_errno(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
-}  // namespace
-
 NotifySocket::NotifySocket(std::string path)
     : path_(std::move(path)), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un address{};
