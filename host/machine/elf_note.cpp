@@ -126,7 +126,9 @@ Result<void> check_sections(const Window& file, const Elf64_Ehdr& header) {
         if (section->sh_type != SHT_NOBITS && !file.holds(section->sh_offset, section->sh_size)) {
             return truncated("section " + std::to_string(i));
         }
-        if (i == header.e_shstrndx && i != SHN_UNDEF && section->sh_type != SHT_STRTAB) {
+        bool names = i == header.e_shstrndx && i != SHN_UNDEF;
+        // Only the first section has no type.
+        if (i != 0 && (section->sh_type == SHT_NULL || (names && section->sh_type != SHT_STRTAB))) {
             return fail(Errc::plugin_truncated, "the end of the file is not there, or is zeros");
         }
     }
