@@ -43,6 +43,7 @@ if(QUORATE_MOLD)
 endif()
 if(QUORATE_SANITIZE)
     target_compile_options(quorate_options INTERFACE
-        -fsanitize=${QUORATE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+        -fsanitize=${QUORATE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+        -fno-sanitize=vptr,null)  # half of the compile time; a null pointer traps without it
     target_link_options(quorate_options INTERFACE -fsanitize=${QUORATE_SANITIZE})
 endif()
