@@ -32,12 +32,13 @@ function(quorate_include_root name out)
     set(${out} "${root}" PARENT_SCOPE)
 endfunction()
 
-# quorate_test(NAME SOURCES ... [LINK targets ...] [LABELS labels ...] [TIMEOUT seconds])
-# A GoogleTest binary whose cases ctest knows one by one. Labels: unit (default), sim, cluster, slow.
+# quorate_test(NAME SOURCES ... [LINK targets ...] [LABEL label] [TIMEOUT seconds])
+# A GoogleTest binary whose cases ctest knows one by one. Labels: unit (default),
+# threads (unit tests that ThreadSanitizer sees, too), sim, cluster, slow.
 function(quorate_test name)
-    cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK;LABELS;DEFINITIONS" ${ARGN})
-    if(NOT arg_LABELS)
-        set(arg_LABELS unit)
+    cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LINK;DEFINITIONS" ${ARGN})
+    if(NOT arg_LABEL)
+        set(arg_LABEL unit)
     endif()
     if(NOT arg_TIMEOUT)
         set(arg_TIMEOUT 120)
@@ -46,9 +47,9 @@ function(quorate_test name)
     target_link_libraries(${name} PRIVATE ${arg_LINK} quorate::options GTest::gtest GTest::gmock GTest::gtest_main)
     target_compile_definitions(${name} PRIVATE ${arg_DEFINITIONS})
     # What `./dev asan` builds.
-    if("unit" IN_LIST arg_LABELS)
+    if(arg_LABEL MATCHES "^(unit|threads)$")
         add_dependencies(unit_tests ${name})
     endif()
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST
-        PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+        PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT})
 endfunction()

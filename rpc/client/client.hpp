@@ -13,11 +13,10 @@
 //
 //     auto client = quorate::client::Client::connect({.endpoints = {"127.0.0.1:7700"}}).value();
 //     auto demo = client->group("demo");
-//     auto outcome = demo.submit(command, 5s).get();             // blocking
-//     demo.submit(command, 5s).then([](auto outcome) { ... });   // callback, on the client's
-//     thread auto outcome = co_await demo.submit(command, 5s);          // coroutine, resumed on
-//     that thread auto pipeline = demo.pipeline({.on_outcomes = ...});       // many commands,
-//         batched by themselves
+//     auto outcome = demo.submit(command, 5s).get();        // blocking
+//     auto outcome = co_await demo.submit(command, 5s);     // resumed on the client's thread
+//     demo.submit(command, 5s).then([](auto outcome) {});   // called on the client's thread
+//     auto pipeline = demo.pipeline({.on_outcomes = ...});  // many commands, batched by themselves
 namespace quorate::client {
 
 // Of an operation that is given none.
