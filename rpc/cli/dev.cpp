@@ -1,4 +1,5 @@
 #include "rpc/cli/dev_cluster.hpp"
+#include "rpc/cli/dev_steps.hpp"
 #include "rpc/cli/encode.hpp"
 #include "rpc/cli/verb.hpp"
 
@@ -8,71 +9,20 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
-#include <thread>
 
 namespace quorate::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using Kind = Parameter::Kind;
-
-constexpr Duration start_timeout = 60s;  // far more than it takes, on a machine that is very busy
-
-// What lies beside this program: quorated in the same folder, plugins in ../plugins or
-// ../lib/quorate/plugins.
-Result<std::string> beside(std::vector<std::string> candidates) {
-    std::error_code error;
-    fs::path home = fs::read_symlink("/proc/self/exe", error).parent_path();
-    for (const std::string& candidate : candidates) {
-        fs::path path = (home / candidate).lexically_normal();
-        if (fs::exists(path)) return path.string();
-    }
-    return fail(Errc::not_found,
-                fmt::format("cannot find {} beside {}", candidates.front(), home.string()),
-                "build or install all of Quorate");
-}
 
 Result<std::unique_ptr<client::Client>> connect(std::vector<std::string> endpoints) {
     return client::Client::connect({.endpoints = std::move(endpoints), .software = "quorate-dev"});
 }
 
-Result<Bytes> read_plugin(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    std::string bytes{std::istreambuf_iterator<char>(file), {}};
-    if (!file || bytes.empty()) return fail(Errc::plugin_unreadable, "cannot read " + path);
-    return Bytes::take(std::move(bytes));
-}
-
-// Until a host reaches as many as there are.
-Result<void> wait_until_met(const DevHost& host, std::size_t hosts) {
-    TRY(auto client, connect({host.client_address}));
-    auto end = std::chrono::steady_clock::now() + start_timeout;
-    while (std::chrono::steady_clock::now() < end) {
-        TRY(auto known, client->admin().list_hosts(5s).get());
-        auto reachable = std::ranges::count(known, true, &client::HostSummary::reachable);
-        if (static_cast<std::size_t>(reachable) == hosts) return {};
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return fail(Errc::unreachable, host.name + " is up, but does not reach the others");
-}
-
-// A plugin, a group or a member goes only to a host that whoever gives it has met.
-Result<void> wait_until_all_met(DevCluster& cluster) {
-    auto runs = [](const DevHost& host) { return DevCluster::running(host); };
-    auto running = static_cast<std::size_t>(std::ranges::count_if(cluster.hosts(), runs));
-    for (const DevHost& host : cluster.hosts()) {
-        if (runs(host)) TRY_VOID(wait_until_met(host, running));
-    }
-    return {};
-}
-
 // The sample group: kv, named demo, on every host.
 Result<void> create_demo(DevCluster& cluster) {
-    TRY(std::string file, beside({"../plugins/kv.so", "../lib/quorate/plugins/kv.so"}));
+    TRY(std::string file, find_plugin("kv"));
     TRY(Bytes image, read_plugin(file));
     TRY(auto client, connect(cluster.endpoints()));
     TRY_VOID(wait_until_all_met(cluster));
@@ -90,12 +40,6 @@ Result<std::size_t> parse_count(const std::string& text) {
         return fail(Errc::request_invalid, "--hosts " + text + ": 1 to 9");
     }
     return count;
-}
-
-Result<void> start_all(DevCluster& cluster) {
-    std::vector<DevHost*> all;
-    for (DevHost& host : cluster.hosts()) all.push_back(&host);
-    return cluster.start(all, start_timeout);
 }
 
 Result<void> bring_up(DevCluster& cluster, std::size_t hosts, bool demo) {
@@ -166,7 +110,7 @@ Result<int> up(Invocation& call) {
     if (const std::string& given = call.value("hosts"); !given.empty()) {
         TRY(count, parse_count(given));
     }
-    TRY(std::string quorated, beside({"quorated", "../sbin/quorated"}));
+    TRY(std::string quorated, find_quorated());
     auto begin = std::chrono::steady_clock::now();
     bool kept = DevCluster::exists();
     bool demo = !call.flag("empty");

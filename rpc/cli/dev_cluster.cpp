@@ -104,11 +104,11 @@ Result<DevCluster> DevCluster::load() {
     return cluster;
 }
 
-Result<DevCluster> DevCluster::create(std::string quorated) {
+Result<DevCluster> DevCluster::create(std::string quorated, std::string in) {
     DevCluster cluster;
-    cluster.directory_ = directory();
+    cluster.directory_ = std::move(in);
     cluster.quorated_ = std::move(quorated);
-    if (exists()) {
+    if (fs::exists(state_file(cluster.directory_))) {
         return fail(Errc::directory_not_ours, "a development cluster is in " + cluster.directory_,
                     "use it, or end it first: quorate dev down");
     }

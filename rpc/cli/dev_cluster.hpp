@@ -27,8 +27,8 @@ class DevCluster {
     static std::string directory();
     // Errc::not_found if there is none.
     static Result<DevCluster> load();
-    // A new, empty one in directory(). Errc::directory_not_ours if a cluster is there already.
-    static Result<DevCluster> create(std::string quorated);
+    // A new, empty one. Errc::directory_not_ours if a cluster is there already.
+    static Result<DevCluster> create(std::string quorated, std::string in = directory());
     // The one in directory(), none of whose hosts may run, with this program from now on.
     // Errc::directory_not_ours if one does.
     static Result<DevCluster> take_up(std::string quorated);

@@ -46,11 +46,15 @@ const std::vector<std::string>& Invocation::values(const std::string& name) cons
     return found == values_.end() ? none : found->second;
 }
 
+client::ClientOptions Invocation::connection() const {
+    return {.endpoints = endpoints_for(settings_),
+            .token = token_for(settings_),
+            .software = "quorate-cli"};
+}
+
 Result<client::Client*> Invocation::client() {
     if (!client_) {
-        TRY(client_, client::Client::connect({.endpoints = endpoints_for(settings_),
-                                              .token = token_for(settings_),
-                                              .software = "quorate-cli"}));
+        TRY(client_, client::Client::connect(connection()));
     }
     return client_.get();
 }

@@ -15,8 +15,9 @@ namespace {
 
 std::vector<Verb> all_verbs() {
     std::vector<Verb> verbs;
-    for (auto part : {dev_verbs(), host_verbs(), group_verbs(), member_verbs(), leader_verbs(),
-                      plugin_verbs(), snapshot_verbs(), command_verbs(), overview_verbs()}) {
+    for (auto part :
+         {dev_verbs(), host_verbs(), group_verbs(), member_verbs(), leader_verbs(), plugin_verbs(),
+          snapshot_verbs(), command_verbs(), overview_verbs(), bench_verbs()}) {
         verbs.insert(verbs.end(), part.begin(), part.end());
     }
     return verbs;

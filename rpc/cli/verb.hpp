@@ -60,8 +60,10 @@ class Invocation {
     bool flag(const std::string& name) const { return values_.contains(name); }
     Printer& out() { return printer_; }
 
-    // Connects on first use, to the endpoints of the command line, else of the environment, else of the
-    // local development cluster, else 127.0.0.1:7700.
+    // The endpoints of the command line, else of the environment, else of the local development
+    // cluster, else 127.0.0.1:7700; and what proves to them who asks.
+    client::ClientOptions connection() const;
+    // Connects there, on first use.
     Result<client::Client*> client();
 
  private:
@@ -83,5 +85,6 @@ std::vector<Verb> host_verbs();
 std::vector<Verb> command_verbs();   // submit, query
 std::vector<Verb> overview_verbs();  // overview, version, explain
 std::vector<Verb> dev_verbs();
+std::vector<Verb> bench_verbs();
 
 }  // namespace quorate::cli

@@ -1,0 +1,272 @@
+#include "rpc/bench/load.hpp"
+#include "rpc/bench/usage.hpp"
+#include "rpc/bench/verify.hpp"
+#include "rpc/cli/bench_report.hpp"
+#include "rpc/cli/dev_steps.hpp"
+#include "rpc/cli/verb.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <sys/resource.h>
+#include <unistd.h>
+
+// `quorate bench`: loads a cluster, says how fast it was, and whether what it acknowledged is true.
+namespace quorate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using Kind = Parameter::Kind;
+
+constexpr std::uint64_t payload_max = 16u << 20;
+
+// Whole and in range, or a refusal that names the option.
+Result<std::uint64_t> number_of(const Invocation& call, const std::string& option,
+                                std::uint64_t least, std::uint64_t most) {
+    const std::string& text = call.value(option);
+    std::uint64_t value = 0;
+    auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || rest != text.data() + text.size() || value < least ||
+        value > most) {
+        return fail(Errc::request_invalid, fmt::format("--{} {}: a whole number from {} to {}",
+                                                       option, text, least, most));
+    }
+    return value;
+}
+
+Result<client::ReadLevel> level_of(const std::string& text) {
+    if (text == "local") return client::ReadLevel::local;
+    if (text == "leader") return client::ReadLevel::leader;
+    if (text == "linearizable") return client::ReadLevel::linearizable;
+    return fail(Errc::request_invalid, "--level " + text + ": local, leader or linearizable");
+}
+
+Result<bench::Workload> workload_of(const Invocation& call) {
+    bench::Workload asked;
+    TRY(std::uint64_t reads, number_of(call, "reads", 0, 100));
+    TRY(asked.level, level_of(call.value("level")));
+    TRY(std::uint64_t clients, number_of(call, "clients", 1, 4096));
+    TRY(std::uint64_t window, number_of(call, "window", 1, 4096));
+    TRY(asked.payload, number_of(call, "payload", bench::command_bytes_min, payload_max));
+    TRY(std::uint64_t groups, number_of(call, "groups", 1, 100'000));
+    TRY(std::uint64_t rate, number_of(call, "rate", 0, 100'000'000));
+    TRY(std::uint64_t seconds, number_of(call, "seconds", 1, 86'400));
+    TRY(std::uint64_t warm_up, number_of(call, "warm-up", 0, 3600));
+    asked.reads = static_cast<double>(reads) / 100;
+    asked.clients = static_cast<std::uint32_t>(clients);
+    asked.window = static_cast<std::uint32_t>(window);
+    asked.rate = static_cast<double>(rate);
+    asked.length = std::chrono::seconds(seconds);
+    asked.warm_up = std::chrono::seconds(warm_up);
+    for (std::uint64_t i = 1; i <= groups; ++i) {
+        asked.groups.push_back(fmt::format("bench-{}-{}", ::getpid(), i));
+    }
+    return asked;
+}
+
+// ---- the cluster ------------------------------------------------------------------------------
+
+// Hosts that were started for one run, and leave nothing behind.
+class OwnCluster {
+ public:
+    explicit OwnCluster(DevCluster cluster) : cluster_(std::move(cluster)) {}
+    ~OwnCluster() {
+        (void)cluster_.stop_all(10s);
+        (void)cluster_.remove_files();
+    }
+    OwnCluster(const OwnCluster&) = delete;
+    DevCluster& get() { return cluster_; }
+
+    static Result<std::unique_ptr<OwnCluster>> start(const std::string& directory,
+                                                     std::uint64_t hosts) {
+        TRY(std::string quorated, find_quorated());
+        std::string in = fs::absolute(directory) / fmt::format("quorate-bench-{}", ::getpid());
+        TRY(DevCluster made, DevCluster::create(std::move(quorated), std::move(in)));
+        auto own = std::make_unique<OwnCluster>(std::move(made));
+        for (std::uint64_t i = 0; i < hosts; ++i) TRY_VOID(own->cluster_.add_host());
+        TRY_VOID(start_all(own->cluster_));
+        TRY_VOID(wait_until_all_met(own->cluster_));
+        return own;
+    }
+
+ private:
+    DevCluster cluster_;
+};
+
+// What is loaded: hosts of ours, or those that the command line names.
+struct Target {
+    std::unique_ptr<OwnCluster> own;
+    std::unique_ptr<client::Client> client;
+    client::ClientOptions connection;
+    std::vector<pid_t> processes;    // of the hosts, where they are known
+    std::vector<std::string> hosts;  // that carry a member of each group
+};
+
+std::vector<pid_t> processes_of(DevCluster& cluster) {
+    std::vector<pid_t> all;
+    for (const DevHost& host : cluster.hosts()) all.push_back(host.pid);
+    return all;
+}
+
+Result<Target> target_of(Invocation& call) {
+    Target target;
+    target.connection = call.connection();
+    if (!call.value("hosts").empty()) {
+        TRY(std::uint64_t hosts, number_of(call, "hosts", 1, 9));
+        TRY(target.own, OwnCluster::start(call.value("dir"), hosts));
+        target.connection = {.endpoints = target.own->get().endpoints()};
+        target.processes = processes_of(target.own->get());
+    } else if (auto dev = DevCluster::load();
+               dev.has_value() && dev->endpoints() == target.connection.endpoints) {
+        target.processes = processes_of(*dev);
+    }
+    target.connection.software = "quorate-bench";
+    TRY(target.client, client::Client::connect(target.connection));
+    TRY(auto hosts, target.client->admin().list_hosts(10s).get());
+    for (const client::HostSummary& host : hosts) {
+        if (host.reachable) target.hosts.push_back(host.name);
+    }
+    if (call.value("members").empty()) return target;
+    TRY(std::uint64_t members, number_of(call, "members", 1, target.hosts.size()));
+    target.hosts.resize(members);
+    return target;
+}
+
+// The groups of one run, deleted at its end.
+class Groups {
+ public:
+    Groups(client::Client& client, const std::vector<std::string>& names)
+        : client_(client), names_(names) {}
+    ~Groups() {
+        for (std::size_t i = 0; i < made_; ++i)
+            (void)client_.admin().delete_group(names_[i], 20s).get();
+    }
+    Groups(const Groups&) = delete;
+
+    Result<void> make(const std::vector<std::string>& hosts) {
+        TRY(std::string file, find_plugin("bench"));
+        TRY(Bytes image, read_plugin(file));
+        TRY_VOID(client_.admin().install_plugin(image, 30s).get());
+        for (; made_ < names_.size(); ++made_) {
+            auto done =
+                client_.admin().create_group(names_[made_], "quorate.bench", "", hosts, 30s);
+            TRY_VOID(done.get());
+        }
+        return {};
+    }
+
+ private:
+    client::Client& client_;
+    const std::vector<std::string>& names_;
+    std::size_t made_ = 0;
+};
+
+// ---- one run ----------------------------------------------------------------------------------
+
+double own_cpu_seconds() {
+    rusage used{};
+    ::getrusage(RUSAGE_SELF, &used);
+    auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+std::optional<bench::Usage> usage_of(const Target& target) {
+    if (target.processes.empty()) return std::nullopt;
+    auto used = bench::usage_of(target.processes);
+    if (used) used->cpu_seconds += own_cpu_seconds();
+    return used;
+}
+
+Result<BenchRun> run_once(const bench::Workload& workload, Target& target) {
+    Groups groups(*target.client, workload.groups);
+    TRY_VOID(groups.make(target.hosts));
+    std::optional<bench::Usage> before;
+    std::optional<bench::Usage> after;
+    TRY(bench::Run run, bench::run(
+                            workload, target.connection, [&] { before = usage_of(target); },
+                            [&] { after = usage_of(target); }));
+    BenchRun done{workload, std::move(run.figures), target.hosts.size(), {}, {}, {}};
+    if (before && after && done.figures.latency.count() > 0) {
+        double used = after->cpu_seconds - before->cpu_seconds;
+        done.cpu_us_per_op = used * 1e6 / static_cast<double>(done.figures.latency.count());
+        done.hosts_rss_mb = static_cast<double>(after->resident_bytes) / 1e6;
+    }
+    TRY(done.wrong, bench::verify(*target.client, run.written));
+    return done;
+}
+
+Result<int> bench_cluster(Invocation& call) {
+    TRY(bench::Workload workload, workload_of(call));
+    TRY(std::uint64_t repeat, number_of(call, "repeat", 1, 1000));
+    TRY(Target target, target_of(call));
+    bool sound = true;
+    for (std::uint64_t i = 0; i < repeat; ++i) {
+        TRY(BenchRun run, run_once(workload, target));
+        print_run(call.out().format(), run, i == 0);
+        if (call.flag("histogram")) print_histogram(run.figures.latency);
+        if (run.wrong.empty()) continue;
+        sound = false;
+        fmt::print(stderr, "what was acknowledged is not what was applied:\n{}", run.wrong);
+    }
+    return sound ? 0 : 1;
+}
+
+Result<int> bench_disk(Invocation& call) {
+    TRY(std::uint64_t seconds, number_of(call, "seconds", 1, 3600));
+    bool first = true;
+    for (bool prewritten : {true, false}) {
+        for (std::size_t bytes : {std::size_t{256}, std::size_t{4} << 10, std::size_t{64} << 10,
+                                  std::size_t{1} << 20}) {
+            bench::DiskTest test{call.value("dir"), bytes, prewritten,
+                                 std::chrono::seconds(seconds)};
+            TRY(bench::DiskFigures figures, bench::test_disk(test));
+            print_disk(call.out().format(), test, figures, std::exchange(first, false));
+        }
+    }
+    return 0;
+}
+
+Result<int> run_bench(Invocation& call) {
+    const std::string& what = call.value("what");
+    if (what.empty() || what == "cluster") return bench_cluster(call);
+    if (what == "disk") return bench_disk(call);
+    return fail(Errc::request_invalid, "bench " + what + ": cluster or disk");
+}
+
+}  // namespace
+
+std::vector<Verb> bench_verbs() {
+    auto number = [](std::string name, std::string help, std::string fallback) {
+        return Parameter{std::move(name), std::move(help), Kind::optional, std::move(fallback),
+                         "N"};
+    };
+    return {
+        {"",
+         "bench",
+         "measure a cluster, or the device under it",
+         {{"what", "cluster (default) or disk", Kind::optional}},
+         {number("hosts", "start so many on loopback, and remove them afterwards", ""),
+          {"dir", "where these hosts' data lies, or the disk's file", Kind::optional, ".", "DIR"},
+          number("clients", "each with a connection and a thread of its own", "1"),
+          number("window", "operations that each client has unanswered", "1"),
+          number("payload", "bytes of a command", "256"),
+          number("groups", "loaded alike", "1"),
+          number("members", "of each group (default: one on every host)", ""),
+          number("reads", "percent of the operations that are queries", "0"),
+          {"level", "of the queries: local, leader or linearizable", Kind::optional, "linearizable",
+           "LEVEL"},
+          number("rate", "operations a second, begun in time; 0: as answers come", "0"),
+          number("seconds", "counted", "5"),
+          number("warm-up", "seconds before that", "1"),
+          number("repeat", "runs", "1"),
+          {"histogram", "the whole distribution, too", Kind::flag}},
+         run_bench,
+         true}};
+}
+
+}  // namespace quorate::cli

@@ -1,0 +1,134 @@
+#include "rpc/cli/bench_report.hpp"
+
+#include <boost/json.hpp>
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+namespace quorate::cli {
+namespace {
+
+namespace json = boost::json;
+
+double micros(std::uint64_t nanoseconds) {
+    return static_cast<double>(nanoseconds / 100) / 10;
+}
+double tenths(double value) {
+    return std::round(value * 10) / 10;
+}
+
+std::string_view level_name(client::ReadLevel level) {
+    switch (level) {
+        case client::ReadLevel::local:
+            return "local";
+        case client::ReadLevel::leader:
+            return "leader";
+        case client::ReadLevel::linearizable:
+            return "linearizable";
+    }
+    return "";
+}
+
+void put_latency(json::object& out, const bench::Histogram& latency) {
+    out["p50_us"] = micros(latency.quantile(0.5));
+    out["p90_us"] = micros(latency.quantile(0.9));
+    out["p99_us"] = micros(latency.quantile(0.99));
+    out["p999_us"] = micros(latency.quantile(0.999));
+    out["max_us"] = micros(latency.max());
+}
+
+json::value or_null(const std::optional<double>& value) {
+    return value ? json::value(tenths(*value)) : json::value(nullptr);
+}
+
+json::object to_json(const BenchRun& run) {
+    const bench::Workload& asked = run.workload;
+    json::object out{{"system", "quorate"},
+                     {"workload", name_of(asked)},
+                     {"clients", asked.clients},
+                     {"window", asked.window},
+                     {"payload", asked.payload},
+                     {"groups", asked.groups.size()},
+                     {"members", run.members},
+                     {"rate", asked.rate > 0 ? json::value(asked.rate) : json::value(nullptr)},
+                     {"ops_s", std::round(run.figures.operations_a_second())}};
+    put_latency(out, run.figures.latency);
+    out["cpu_us_per_op"] = or_null(run.cpu_us_per_op);
+    out["rss_mb"] = or_null(run.hosts_rss_mb);
+    out["sync"] = "every member";
+    out["refused"] = run.figures.refused;
+    out["unknown"] = run.figures.unknown;
+    out["verified"] = run.wrong.empty();
+    return out;
+}
+
+std::string text_of(const std::optional<double>& value) {
+    return value ? fmt::format("{:.1f}", *value) : "-";
+}
+
+}  // namespace
+
+std::string name_of(const bench::Workload& workload) {
+    if (workload.reads <= 0) return "write";
+    if (workload.reads >= 1) return fmt::format("read-{}", level_name(workload.level));
+    return fmt::format("mixed-{:.0f}-{}", workload.reads * 100, level_name(workload.level));
+}
+
+void print_run(Format format, const BenchRun& run, bool first) {
+    if (format == Format::json) {
+        fmt::print("{}\n", json::serialize(to_json(run)));
+        return;
+    }
+    constexpr auto row =
+        "{:<24}{:>8}{:>8}{:>8}{:>7}{:>8}{:>10}{:>9}{:>9}{:>9}{:>9}{:>10}{:>8}{:>8}\n";
+    if (first) {
+        fmt::print(row, "WORKLOAD", "CLIENTS", "WINDOW", "PAYLOAD", "GROUPS", "MEMBERS", "OPS/S",
+                   "P50 us", "P90 us", "P99 us", "P99.9 us", "MAX us", "CPU us", "RSS MB");
+    }
+    const bench::Workload& asked = run.workload;
+    const bench::Histogram& latency = run.figures.latency;
+    auto at = [&latency](double q) { return fmt::format("{:.0f}", micros(latency.quantile(q))); };
+    fmt::print(row, name_of(asked), asked.clients, asked.window, asked.payload, asked.groups.size(),
+               run.members, fmt::format("{:.0f}", run.figures.operations_a_second()), at(0.5),
+               at(0.9), at(0.99), at(0.999), fmt::format("{:.0f}", micros(latency.max())),
+               text_of(run.cpu_us_per_op), text_of(run.hosts_rss_mb));
+    if (run.figures.refused + run.figures.unknown > 0) {
+        fmt::print("  {} refused, {} unknown\n", run.figures.refused, run.figures.unknown);
+    }
+    for (const auto& [what, times] : run.figures.errors) fmt::print("  {} x {}\n", times, what);
+}
+
+void print_histogram(const bench::Histogram& latency) {
+    fmt::print("{:>12}{:>12}\n", "SHARE", "AT MOST us");
+    for (double rest = 1; rest * static_cast<double>(latency.count()) >= 1; rest /= 2) {
+        fmt::print("{:>12.6f}{:>12.1f}\n", 1 - rest, micros(latency.quantile(1 - rest)));
+    }
+    fmt::print("{:>12.6f}{:>12.1f}\n", 1.0, micros(latency.max()));
+}
+
+void print_disk(Format format, const bench::DiskTest& test, const bench::DiskFigures& figures,
+                bool first) {
+    double syncs = static_cast<double>(figures.latency.count()) / figures.seconds;
+    double megabytes = syncs * static_cast<double>(test.batch_bytes) / 1e6;
+    const char* file = test.prewritten ? "prewritten" : "growing";
+    if (format == Format::json) {
+        json::object out{
+            {"system", "device"},        {"workload", "append-sync"},  {"file", file},
+            {"batch", test.batch_bytes}, {"ops_s", std::round(syncs)}, {"mb_s", tenths(megabytes)}};
+        put_latency(out, figures.latency);
+        fmt::print("{}\n", json::serialize(out));
+        return;
+    }
+    constexpr auto row = "{:<12}{:>12}{:>10}{:>10}{:>10}{:>10}{:>10}\n";
+    if (first) {
+        fmt::print(row, "FILE", "BATCH", "SYNCS/S", "MB/S", "P50 us", "P99 us", "MAX us");
+    }
+    auto at = [&figures](double q) {
+        return fmt::format("{:.0f}", micros(figures.latency.quantile(q)));
+    };
+    fmt::print(row, file, bytes_text(test.batch_bytes), fmt::format("{:.0f}", syncs),
+               fmt::format("{:.1f}", megabytes), at(0.5), at(0.99), at(1));
+}
+
+}  // namespace quorate::cli

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "rpc/bench/disk.hpp"
+#include "rpc/bench/workload.hpp"
+#include "rpc/cli/verb.hpp"
+
+#include <optional>
+#include <string>
+
+namespace quorate::cli {
+
+// One run of `quorate bench`, as it is printed.
+struct BenchRun {
+    bench::Workload workload;
+    bench::Figures figures;
+    std::size_t members = 0;
+    // Of all hosts and this client; nothing where the hosts' processes are not ours to look at.
+    std::optional<double> cpu_us_per_op;
+    std::optional<double> hosts_rss_mb;
+    std::string wrong;  // what verification found
+};
+
+// "write", "read-local", "mixed-50-linearizable": the share of reads in percent.
+std::string name_of(const bench::Workload& workload);
+
+// One line: a table's for people, a JSON object for programs. `first`: headings before it.
+void print_run(Format format, const BenchRun& run, bool first);
+void print_histogram(const bench::Histogram& latency);
+void print_disk(Format format, const bench::DiskTest& test, const bench::DiskFigures& figures,
+                bool first);
+
+}  // namespace quorate::cli

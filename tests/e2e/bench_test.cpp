@@ -1,0 +1,66 @@
+#include "tests/e2e/cli_fixture.hpp"
+
+#include <filesystem>
+
+// `quorate bench` as a user runs it. Figures are not asserted: that a run ends, is true, and leaves nothing.
+namespace quorate::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+class Bench : public ::testing::Test {
+ protected:
+    Ran bench(Words words) {
+        Words all{"--timeout", "60s", "bench",     "--dir", scratch.path(),
+                  "--seconds", "1",   "--warm-up", "0"};
+        all.insert(all.end(), words.begin(), words.end());
+        return cli(all);
+    }
+
+    Cli cli;
+    ScratchDirectory scratch;
+};
+
+TEST_F(Bench, loads_hosts_of_its_own_and_verifies_what_they_acknowledged) {
+    Ran ran =
+        bench({"--hosts", "3", "--clients", "2", "--window", "20", "--groups", "3", "-o", "json"});
+    ASSERT_EQ(ran.code, 0) << ran.out << ran.err;
+    auto run = boost::json::parse(ran.out).as_object();
+    EXPECT_EQ(run.at("workload").as_string(), "write");
+    EXPECT_TRUE(run.at("verified").as_bool());
+    EXPECT_EQ(run.at("members").to_number<int>(), 3);
+    EXPECT_GT(run.at("ops_s").to_number<double>(), 0);
+    EXPECT_GT(run.at("cpu_us_per_op").to_number<double>(), 0);
+    EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
+}
+
+TEST_F(Bench, loads_a_running_cluster_and_removes_its_groups) {
+    cli.up({"--hosts", "1"});
+    for (const char* level : {"local", "leader", "linearizable"}) {
+        Ran ran = bench({"--reads", "50", "--level", level, "--window", "4"});
+        ASSERT_EQ(ran.code, 0) << ran.out << ran.err;
+        EXPECT_THAT(ran.out, HasSubstr(std::string("mixed-50-") + level));
+    }
+    EXPECT_EQ(cli.list({"group", "list"}).size(), 1u) << "demo";
+}
+
+TEST_F(Bench, begins_operations_in_time) {
+    cli.up({"--hosts", "1"});
+    Ran ran = bench({"--rate", "200", "--clients", "2", "--window", "100", "-o", "json"});
+    ASSERT_EQ(ran.code, 0) << ran.out << ran.err;
+    auto run = boost::json::parse(ran.out).as_object();
+    EXPECT_LE(run.at("ops_s").to_number<double>(), 201);
+    EXPECT_TRUE(run.at("verified").as_bool());
+}
+
+TEST_F(Bench, refuses_what_it_cannot_do) {
+    EXPECT_THAT(bench({"--clients", "0"}).err,
+                HasSubstr("--clients 0: a whole number from 1 to 4096"));
+    EXPECT_THAT(bench({"--level", "dirty"}).err,
+                HasSubstr("--level dirty: local, leader or linearizable"));
+    EXPECT_THAT(bench({"memory"}).err, HasSubstr("bench memory: cluster or disk"));
+    EXPECT_EQ(bench({"--payload", "1"}).code, 2);
+}
+
+}  // namespace
+}  // namespace quorate::testing
