@@ -21,6 +21,8 @@ endif()
 add_library(quorate_boost INTERFACE)
 add_library(quorate::boost ALIAS quorate_boost)
 target_link_libraries(quorate_boost INTERFACE Boost::headers Threads::Threads ${CMAKE_DL_LIBS})
-target_compile_definitions(quorate_boost INTERFACE BOOST_DLL_USE_STD_FS BOOST_ASIO_NO_DEPRECATED
+target_compile_definitions(quorate_boost INTERFACE BOOST_DLL_USE_STD_FS BOOST_ASIO_NO_DEPRECATED)
+if(QUORATE_SANITIZE STREQUAL "thread")
     # ThreadSanitizer knows no fences. Asio's stand around handlers, for programs that share a loop.
-    $<$<STREQUAL:${QUORATE_SANITIZE},thread>:BOOST_ASIO_DISABLE_FENCED_BLOCK>)
+    target_compile_definitions(quorate_boost INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
+endif()

@@ -120,8 +120,7 @@ Duration Connections::pause(std::uint32_t attempt) {
     return longest / 2 + Duration(random_() % static_cast<std::uint64_t>(longest.count() / 2));
 }
 
-// ---- which link
-// -----------------------------------------------------------------------------------
+// ---- which link ---------------------------------------------------------------------------------
 
 void Connections::broken(const LinkPtr& link) {
     auto found = links_.find(link->endpoint);

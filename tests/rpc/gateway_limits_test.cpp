@@ -22,8 +22,7 @@ class GatewayLimits : public GatewayTest {
     kj::Vector<kj::Promise<void>> kept;
 };
 
-// ---- calls under way
-// ------------------------------------------------------------------------------
+// ---- calls under way ----------------------------------------------------------------------------
 
 TEST_F(GatewayLimits, too_much_in_flight_is_refused_as_overloaded_and_frees_up) {
     options.max_inflight_bytes = 5000;  // each costs a kilobyte beside its own
