@@ -4,9 +4,56 @@
 #include "host/base/log.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <quorate/effect.h>
 
 namespace quorate::group {
+namespace {
+
+constexpr std::int32_t rejected_unsupported = -2;  // as rejected_malformed of the SDK
+
+// Nobody would ever answer a command whose reply was put off: better a plain no.
+Bytes reply_to_deferred() {
+    constexpr std::string_view text =
+        "the machine deferred its reply, and this release of quorated runs no effect but `reply`: "
+        "the "
+        "command was applied";
+    qr_rejection head{};
+    std::memcpy(head.mark, QR_REJECTION_MARK, sizeof head.mark);
+    head.code = rejected_unsupported;
+    head.text_size = static_cast<std::uint32_t>(text.size());
+    std::string bytes(sizeof head, '\0');
+    std::memcpy(bytes.data(), &head, sizeof head);
+    bytes += text;
+    return Bytes::take(std::move(bytes));
+}
+
+std::string_view name_of(std::uint16_t kind) {
+    static constexpr std::array<std::string_view, 19> names{"none",
+                                                            "defer",
+                                                            "reply_to",
+                                                            "send",
+                                                            "timer",
+                                                            "timer_at",
+                                                            "timer_cancel",
+                                                            "append",
+                                                            "try_append",
+                                                            "monitor",
+                                                            "demonitor",
+                                                            "aux",
+                                                            "read_log",
+                                                            "send_log",
+                                                            "release_cursor",
+                                                            "checkpoint",
+                                                            "promote_checkpoint",
+                                                            "trim_memory",
+                                                            "background"};
+    static_assert(QR_EFFECT_BACKGROUND + 1 == names.size());
+    return kind < names.size() ? names[kind] : "unknown";
+}
+
+}  // namespace
 
 void OutcomeCollector::begin(std::span<const machine::Command> batch) {
     batch_ = batch;
@@ -43,9 +90,12 @@ void OutcomeCollector::effect(std::size_t entry, ByteView record) {
     qr_effect head;
     std::memcpy(&head, record.data(), sizeof head);
     std::size_t kind = std::min<std::size_t>(head.kind, effect_kinds - 1);
+    if (head.kind == QR_EFFECT_DEFER && replies_[entry].wanted) {
+        replies_[entry].bytes = reply_to_deferred();
+    }
     if (effects_[kind]++ > 0) return;
     log::warning("effect_not_run", "the machine asks for an effect that this release does not run",
-                 {{"group", group_.value()}, {"kind", std::uint64_t{head.kind}}});
+                 {{"group", group_.value()}, {"effect", std::string(name_of(head.kind))}});
 }
 
 }  // namespace quorate::group

@@ -20,7 +20,7 @@ struct HostProgram {
 
 // One build that is loaded: its tables and what it was given. Built by one thread, immutable once
 // it is published, and never freed, because a loaded library is never unloaded (dlclose does too
-// little with thread_local objects and too much with live threads, plugin-abi.md §3.12) and keeps
+// little with thread_local objects and too much with live threads) and keeps
 // `host`.
 struct LoadedBuild {
     PluginRecord record;

@@ -98,8 +98,12 @@ Result<DevCluster> DevCluster::load() {
             cluster.hosts_.push_back(host_from_json(host.as_object()));
         }
     } catch (const std::exception& e) {
-        return fail(Errc::corrupt, fmt::format("{}: {}", state_file(cluster.directory_), e.what()),
-                    "remove the directory and start anew: quorate dev up");
+        return fail(
+            Errc::corrupt,
+            fmt::format("{} does not describe a development cluster: {}",
+                        state_file(cluster.directory_), e.what()),
+            "if `quorate dev up` made this directory, remove it and start anew; else choose "
+            "another in QUORATE_DEV_DIR");
     }
     return cluster;
 }
@@ -115,6 +119,13 @@ Result<DevCluster> DevCluster::create(std::string quorated, std::string in) {
     std::error_code error;
     fs::create_directories(cluster.directory_, error);
     if (error) return file_error(cluster.directory_, error);
+    bool empty = fs::is_empty(cluster.directory_, error);
+    if (error) return file_error(cluster.directory_, error);
+    if (!empty) {
+        return fail(Errc::directory_not_ours,
+                    cluster.directory_ + " holds files that are not of a development cluster",
+                    "choose an empty directory, or one that is not there yet, in QUORATE_DEV_DIR");
+    }
     return cluster;
 }
 
@@ -196,9 +207,19 @@ Result<void> DevCluster::stop_all(Duration timeout) {
     return {};
 }
 
+// Only what is ours: somebody may have put other things there since.
 Result<void> DevCluster::remove_files() {
+    std::vector<std::string> ours{state_file(directory_)};
+    for (const DevHost& host : hosts_) {
+        std::string base = directory_ + "/" + host.name;
+        ours.insert(ours.end(), {base, base + ".ready", host.config, host.log});
+    }
     std::error_code error;
-    fs::remove_all(directory_, error);
+    for (const std::string& path : ours) {
+        fs::remove_all(path, error);
+        if (error) return file_error(path, error);
+    }
+    if (fs::is_empty(directory_, error)) fs::remove(directory_, error);
     if (error) return file_error(directory_, error);
     return {};
 }

@@ -27,7 +27,7 @@ class DevCluster {
     static std::string directory();
     // Errc::not_found if there is none.
     static Result<DevCluster> load();
-    // A new, empty one. Errc::directory_not_ours if a cluster is there already.
+    // A new, empty one. Errc::directory_not_ours if anything is there already.
     static Result<DevCluster> create(std::string quorated, std::string in = directory());
     // The one in directory(), none of whose hosts may run, with this program from now on.
     // Errc::directory_not_ours if one does.
@@ -43,6 +43,7 @@ class DevCluster {
     Result<void> kill(DevHost& host);
     // SIGTERM to all, then waits; SIGKILL after `timeout`.
     Result<void> stop_all(Duration timeout);
+    // And the directory, if nothing else is in it.
     Result<void> remove_files();
     Result<void> save() const;
 

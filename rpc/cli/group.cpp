@@ -123,6 +123,9 @@ Result<int> create(Invocation& call) {
         for (const client::HostSummary& host : known) {
             if (host.reachable) hosts.push_back(host.name);
         }
+        warn_of_absent(call, known,
+                       "the group has no member there; when it is back: quorate member add " +
+                           call.value("group") + " HOST");
     }
     TRY(auto location, client->admin()
                            .create_group(call.value("group"), call.value("plugin"),

@@ -1,6 +1,8 @@
 #include "rpc/cli/dev_cluster.hpp"
 #include "rpc/cli/verb.hpp"
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 
 namespace quorate::cli {
@@ -63,6 +65,14 @@ std::string Invocation::cluster() {
     if (!client_) return {};
     auto server = client_->admin().server(settings_.timeout).get();
     return server.has_value() ? server->cluster : std::string();
+}
+
+void warn_of_absent(Invocation& call, const std::vector<client::HostSummary>& hosts,
+                    std::string_view consequence) {
+    for (const client::HostSummary& host : hosts) {
+        if (host.reachable) continue;
+        call.out().warn(fmt::format("host {} does not answer: {}", host.name, consequence));
+    }
 }
 
 }  // namespace quorate::cli

@@ -41,6 +41,9 @@ Result<int> install(Invocation& call) {
         text += fmt::format("{} {} installed on {} ({})\n", p.id, p.version, p.host,
                             p.build.substr(0, 12));
     }
+    if (auto hosts = client->admin().list_hosts(call.timeout()).get(); hosts.has_value()) {
+        warn_of_absent(call, *hosts, "it fetches the plugin when a group there needs it");
+    }
     call.out().answer("plugin.install", list_to_json(*plugins), text);
     return 0;
 }

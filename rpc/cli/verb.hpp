@@ -76,6 +76,10 @@ class Invocation {
     std::unique_ptr<client::Client> client_;
 };
 
+// A warning for each host that does not answer, and what follows from that.
+void warn_of_absent(Invocation& call, const std::vector<client::HostSummary>& hosts,
+                    std::string_view consequence);
+
 std::vector<Verb> group_verbs();
 std::vector<Verb> member_verbs();
 std::vector<Verb> leader_verbs();

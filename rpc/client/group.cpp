@@ -32,7 +32,12 @@ std::function<kj::Promise<Result<GroupCap>>(const LinkPtr&)> open_group(JourneyP
     };
 }
 
-std::optional<Elsewhere> elsewhere_after(const Error& error, const std::string& leader) {
+std::optional<Elsewhere> elsewhere_after(Journey& journey, const Error& error,
+                                         const std::string& leader) {
+    // A host without a member of the group need not have its plugin, and then knows no words.
+    if (error.code == Errc::plugin_not_found && journey.may_ask_another()) {
+        return Elsewhere{.leader = leader};
+    }
     // The group that we opened is no more, but one of its name may have been created since.
     if (error.code == Errc::no_such_group) return Elsewhere{.leader = {}, .reopen = true};
     if (!is_for_another(error.code)) return std::nullopt;
@@ -47,10 +52,10 @@ struct Submitted {
     std::string text = {};
 };
 
-std::optional<Elsewhere> elsewhere_of(const Submitted& submitted) {
+std::optional<Elsewhere> elsewhere_of(Journey& journey, const Submitted& submitted) {
     auto* refused = std::get_if<NotApplied>(&submitted.outcome);
     if (refused == nullptr) return std::nullopt;
-    return elsewhere_after(refused->error,
+    return elsewhere_after(journey, refused->error,
                            refused->leader.empty() ? submitted.leader : refused->leader);
 }
 
@@ -60,7 +65,9 @@ kj::Promise<Submitted> submit(
     std::function<kj::Promise<Submitted>(const LinkPtr&, const GroupCap&)> call) {
     if (auto error = too_large(journey->connections(), bytes))
         return Submitted{NotApplied{std::move(*error), {}}, {}};
-    Request<GroupCap, Submitted> request{open_group(journey), std::move(call), elsewhere_of};
+    Request<GroupCap, Submitted> request{
+        open_group(journey), std::move(call),
+        [journey](const Submitted& submitted) { return elsewhere_of(*journey, submitted); }};
     return travel(journey, std::move(request)).then([journey](End<Submitted> end) {
         if (auto* unsent = std::get_if<NotSent>(&end))
             return Submitted{NotApplied{std::move(unsent->error), {}}, {}};
@@ -138,9 +145,9 @@ kj::Promise<Result<A>> query(
     if (auto error = too_large(journey->connections(), bytes)) return Result<A>(*error);
     Request<GroupCap, Result<A>> request{.open = open_group(journey), .call = std::move(call)};
     request.repeatable = true;
-    request.elsewhere = [](const Result<A>& answer) -> std::optional<Elsewhere> {
+    request.elsewhere = [journey](const Result<A>& answer) -> std::optional<Elsewhere> {
         if (answer.has_value()) return std::nullopt;
-        return elsewhere_after(answer.error(), {});
+        return elsewhere_after(*journey, answer.error(), {});
     };
     return travel(journey, std::move(request)).then([journey](End<Result<A>> end) {
         Result<A> answer = result_of(std::move(end));

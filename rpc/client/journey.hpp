@@ -63,6 +63,9 @@ class Journey {
     // Whether to ask once more, and when: at once if there is a new place to go, else after a
     // pause.
     kj::Promise<bool> go_on(const LinkPtr& refused_by, Elsewhere where);
+    // Whether one more host may be asked where the first could only say that it does not know: as many as
+    // hints are followed.
+    bool may_ask_another() { return ++strangers_ <= connections_.options().max_redirects; }
     // Ends with the error that the host said nothing; the link is given up.
     template <class T>
     kj::Promise<T> silence(const LinkPtr& link, std::function<T(Error)> as);
@@ -75,6 +78,7 @@ class Journey {
     To to_;
     std::uint32_t hints_ = 0;  // followed in a row
     std::uint32_t pauses_ = 0;
+    std::uint32_t strangers_ = 0;       // asked
     std::vector<std::string> refused_;  // endpoints that did, each once, the latest last
 };
 using JourneyPtr = std::shared_ptr<Journey>;

@@ -97,6 +97,43 @@ TEST(Dev, up_says_what_to_type_next_and_refuses_to_start_twice) {
     EXPECT_FALSE(std::filesystem::exists(cli.directory()));
 }
 
+TEST(Dev, files_of_others_are_never_removed) {
+    Cli cli;
+    std::filesystem::create_directories(cli.directory());
+    std::string thesis = cli.directory() + "/thesis.txt";
+    std::ofstream(thesis) << "years of work";
+    auto error = cli.error({"dev", "up", "--hosts", "1"}, 5);
+    EXPECT_EQ(error.at("name"), "directory_not_ours");
+    EXPECT_EQ(read_text(thesis), "years of work");
+    std::filesystem::remove(thesis);
+
+    cli.up({"--hosts", "1", "--empty"});
+    std::ofstream(thesis) << "years of work";
+    cli.ok({"dev", "down"});
+    EXPECT_EQ(read_text(thesis), "years of work");
+    EXPECT_FALSE(std::filesystem::exists(cli.directory() + "/h1")) << "ours is gone";
+    std::filesystem::remove_all(cli.directory());
+}
+
+TEST(Dev, a_host_without_a_member_leads_clients_to_the_group) {
+    Cli cli;
+    cli.up({"--hosts", "1"});
+    cli.ok({"submit", "demo", "put", "a", "1"});
+    cli.ok({"dev", "add"});
+    std::string stranger = text_of(cli.list({"dev", "status"})[1], "client");
+    EXPECT_EQ(cli.ok({"query", "demo", "get", "a", "--endpoint", stranger}), "1\n");
+    EXPECT_EQ(cli.ok({"submit", "demo", "put", "a", "2", "--endpoint", stranger}), "replaced\n");
+}
+
+TEST(Dev, what_a_host_that_is_down_does_not_get_is_said) {
+    Cli cli;
+    cli.up({"--hosts", "2", "--empty"});
+    cli.ok({"dev", "kill", "2"});
+    Ran ran = cli({"plugin", "install", counter_plugin()});
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr("host h2 does not answer"));
+}
+
 TEST(Dev, a_cluster_that_is_kept_comes_back_with_its_data) {
     Cli cli;
     cli.up();

@@ -2,12 +2,15 @@
 #include "host/group/deadlines.hpp"
 #include "host/group/entry_cache.hpp"
 #include "host/group/host_entry.hpp"
+#include "host/group/outcome_collector.hpp"
 #include "host/group/recovery.hpp"
 #include "host/group/registration.hpp"
 #include "tests/support/test_scheduler.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <quorate/effect.h>
 #include <vector>
 
 namespace quorate::group {
@@ -282,6 +285,33 @@ TEST(Recovery, never_starts_below_the_snapshots_term) {
     Recovery plan = plan_recovery(registration(), log, snapshot_of(id(3, 6)));
     EXPECT_EQ(plan.initial.hard.term, Term(3));
     EXPECT_FALSE(plan.initial.hard.vote);
+}
+
+// ---- outcomes -----------------------------------------------------------------------------------
+
+ByteView record_of(const qr_effect& effect) {
+    return {reinterpret_cast<const std::byte*>(&effect), sizeof effect};
+}
+
+TEST(OutcomeCollector, answers_a_command_whose_reply_was_deferred_with_a_rejection) {
+    OutcomeCollector outcomes(GroupId(7));
+    std::vector<machine::Command> batch(2);
+    batch[0].id = id(1, 1);
+    batch[1].id = id(1, 2);
+    qr_effect deferred{};
+    deferred.size = sizeof deferred;
+    deferred.kind = QR_EFFECT_DEFER;
+    outcomes.begin(batch);
+    outcomes.want(0);
+    outcomes.effect(0, record_of(deferred));
+    outcomes.effect(1, record_of(deferred));
+    outcomes.end(2);
+    Bytes reply = outcomes.take_reply(0);
+    ASSERT_GT(reply.size(), sizeof(qr_rejection));
+    EXPECT_EQ(std::memcmp(reply.view().data(), QR_REJECTION_MARK, 8), 0);
+    EXPECT_THAT(std::string(reply.text()), ::testing::HasSubstr("deferred its reply"));
+    EXPECT_TRUE(outcomes.take_reply(1).empty()) << "nobody waits for it";
+    EXPECT_EQ(outcomes.effects(QR_EFFECT_DEFER), 2u);
 }
 
 }  // namespace
