@@ -26,7 +26,8 @@ struct GatewayClient {
     const GatewayOptions& options;
     std::function<void(const char* why)> hang_up;  // ends the connection, later
     std::uint64_t inflight_bytes = 0;              // taken and not answered
-    std::uint32_t capabilities = 0;                // that it holds of us
+    std::uint64_t outcome_bytes = 0;  // of its pipelines, not yet pushed to their sinks
+    std::uint32_t capabilities = 0;   // that it holds of us
     bool logged_in = false;
 
     Time deadline(std::uint32_t timeout_ms) const {

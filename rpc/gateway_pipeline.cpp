@@ -27,8 +27,10 @@ struct PipelineState {
     std::uint32_t commands = 0;  // taken, and no outcome sent yet
     std::uint64_t bytes = 0;     // of these
     std::vector<Settled> ready;
-    std::uint64_t ready_bytes = 0;  // of their replies
     bool flush_posted = false;
+
+    ~PipelineState() { take_ready(); }
+    std::vector<Settled> take_ready();
 };
 
 std::size_t words_of(const group::Outcome& outcome) {
@@ -37,6 +39,11 @@ std::size_t words_of(const group::Outcome& outcome) {
         return fixed + applied->reply.size() / 8;
     }
     return fixed + 64;  // an error's sentences
+}
+
+std::vector<Settled> PipelineState::take_ready() {
+    for (const Settled& one : ready) client->outcome_bytes -= 8 * words_of(one.outcome);
+    return std::exchange(ready, {});
 }
 
 class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSet::ErrorHandler {
@@ -59,6 +66,7 @@ class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSe
         std::int64_t wall_ms = state_->client->loop.wall_ms();
         std::uint64_t correlation = params.getFirst();
         for (capnp::Data::Reader command : params.getCommands()) {
+            if (broken_) break;
             submit(correlation++, view(command), wall_ms, deadline);
         }
         context.getResults().setLeader(port_->leader());
@@ -69,13 +77,15 @@ class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSe
     void submit(std::uint64_t correlation, ByteView command, std::int64_t wall_ms, Time deadline);
     void refuse(std::uint64_t correlation);
     static void settle(const std::shared_ptr<PipelineState>& state, Settled settled);
+    void add_ready(Settled settled);
+    void give_up(const std::string& why);
     static void flush_later(const std::shared_ptr<PipelineState>& state);
     void flush();
     void taskFailed(kj::Exception&&) override {
         // The sink is gone: with its connection, or let go by its holder. Nobody is left to tell.
         --pushing_;
         broken_ = true;
-        state_->ready.clear();
+        state_->take_ready();
     }
 
     std::shared_ptr<PipelineState> state_;
@@ -108,30 +118,39 @@ void PipelineServer::submit(std::uint64_t correlation, ByteView command, std::in
 void PipelineServer::refuse(std::uint64_t correlation) {
     const GatewayOptions& options = state_->client->options;
     if (state_->ready.size() > 4 * std::size_t{options.pipeline_commands}) {
-        broken_ = true;
-        return state_->client->hang_up("it goes far beyond its credit");
+        return give_up("it goes far beyond its credit");
     }
     Error why = fail(Errc::overloaded,
                      "the pipeline's credit of " + std::to_string(options.pipeline_commands) +
                          " commands and " + std::to_string(options.pipeline_bytes) +
                          " bytes is used up, or the connection's");
-    state_->ready.push_back({.correlation = correlation,
-                             .outcome = group::NotApplied{std::move(why), port_->leader()},
-                             .used_credit = false});
-    flush_later(state_);
+    add_ready({.correlation = correlation,
+               .outcome = group::NotApplied{std::move(why), port_->leader()},
+               .used_credit = false});
 }
 
 void PipelineServer::settle(const std::shared_ptr<PipelineState>& state, Settled settled) {
     state->client->inflight_bytes -= settled.bytes + pipelined_bytes;
     if (state->owner == nullptr || state->owner->broken_) return;
-    state->ready_bytes += 8 * words_of(settled.outcome);
-    if (state->ready_bytes > state->client->options.max_queued_bytes) {
-        state->owner->broken_ = true;
-        state->ready.clear();
-        return state->client->hang_up("it does not take its outcomes");
+    state->owner->add_ready(std::move(settled));
+}
+
+void PipelineServer::add_ready(Settled settled) {
+    GatewayClient& client = *state_->client;
+    client.outcome_bytes += 8 * words_of(settled.outcome);
+    state_->ready.push_back(std::move(settled));
+    if (client.outcome_bytes > client.options.max_queued_bytes) {
+        return give_up("more than " + std::to_string(client.options.max_queued_bytes) +
+                       " bytes of outcomes wait for it");
     }
-    state->ready.push_back(std::move(settled));
-    flush_later(state);
+    flush_later(state_);
+}
+
+// Once: what is settled later is dropped, as what is ready.
+void PipelineServer::give_up(const std::string& why) {
+    broken_ = true;
+    state_->take_ready();
+    state_->client->hang_up(why.c_str());
 }
 
 // After what is ready in this turn: a batch of commands that commits as one is answered as one.
@@ -147,8 +166,7 @@ void PipelineServer::flush_later(const std::shared_ptr<PipelineState>& state) {
 void PipelineServer::flush() {
     if (broken_ || state_->ready.empty() || pushing_ >= state_->client->options.pipeline_pushes)
         return;
-    std::vector<Settled> settled = std::exchange(state_->ready, {});
-    state_->ready_bytes = 0;
+    std::vector<Settled> settled = state_->take_ready();
     std::uint64_t words = 16;
     for (const Settled& one : settled) words += words_of(one.outcome);
     auto request = sink_.outcomesRequest(capnp::MessageSize{words, 0});

@@ -10,6 +10,9 @@
 namespace quorate::group {
 namespace {
 
+// How long an empty member that nobody lists may take to be added by whoever started it.
+constexpr Duration newcomer_patience = 500ms;
+
 std::optional<PeerProgress> member_on(const MemberStatus& leader, const HostName& host) {
     for (const PeerProgress& peer : leader.members) {
         if (peer.host == host) return peer;
@@ -78,17 +81,19 @@ Operation<Result<MemberStatus>> find_settled_leader(HostShard& shard, std::strin
 // ---- add --------------------------------------------------------------------------------------
 
 // Starts a member of the group on the new host and gives its id. A member that is there already
-// was never added (its operation failed half-way), or was removed while its host was away. One that
-// holds nothing is as good as new; one with a log must go, for its log says that it was removed.
+// was never added (its operation failed half-way), or was removed while its host was away. It must go, also
+// if it holds nothing: requests to erase it may still be on their way, and an id never comes back
+// (docs/decisions/0006).
 Operation<Result<MemberId>> start_newcomer(HostShard& shard, MemberStatus leader,
                                            MemberChange change) {
     std::uint64_t minted = shard.scheduler().random();
     MemberId id(minted == 0 ? 1 : minted);
+    Backoff patience(newcomer_patience, newcomer_patience);
     for (int tries = 0;; ++tries) {
         StartMemberRequest start{encode(registration_for(leader, id)), false};
         Result<Done> started = co_await shard.ask<Done>(change.host, start, change.deadline);
         if (started) co_return id;
-        if (started.error().code != Errc::already_member || tries == 1) co_return started.error();
+        if (started.error().code != Errc::already_member || tries == 3) co_return started.error();
 
         StatusRequest question{leader.group, false};
         CO_TRY(auto there, co_await shard.ask<std::vector<MemberStatus>>(change.host, question,
@@ -99,7 +104,10 @@ Operation<Result<MemberId>> start_newcomer(HostShard& shard, MemberStatus leader
         if (member_on(leader, change.host)) {
             co_return fail(Errc::already_member, place(change) + ": it has a member already");
         }
-        if (there.front().last == Index{}) co_return there.front().member;
+        if (there.front().last == Index{} && tries == 0) {  // somebody else may be about to add it
+            co_await shard.pause(patience, change.deadline);
+            continue;
+        }
         DeleteMemberRequest removal{leader.group, there.front().member, there.front().last};
         CO_TRY(Done removed, co_await shard.ask<Done>(change.host, removal, change.deadline));
         static_cast<void>(removed);

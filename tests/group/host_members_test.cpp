@@ -123,6 +123,27 @@ TEST(HostMembers, one_is_removed_and_added_again) {
     EXPECT_EQ(cluster.query(cluster.host("h2"), "demo", ReadLevel::local, "all"), "a");
 }
 
+// Found by an attacker: the request to erase the removed member, which had waited for its host, met
+// one of the same id, added again meanwhile.
+TEST(HostMembers, a_removal_that_waited_for_a_host_does_not_meet_who_was_added_again) {
+    Demo cluster;
+    TestHost& h2 = cluster.host("h2");
+    TestHost& h4 = cluster.host("h4");
+    cluster.cut("h1", "h4");  // the leader: what it starts there holds nothing
+    ASSERT_TRUE(cluster.add(h2, "demo", "h4").has_value());
+    h4.crash();
+    ASSERT_TRUE(cluster.remove(h2, "demo", "h4").has_value());
+    cluster.scheduler.run_for(20s);  // tried again and again, ever more rarely
+    cluster.heal();
+    h4.start();
+    ASSERT_TRUE(cluster.run_until([&] { return cluster.carries_member("h4"); }));
+    auto added = cluster.add(cluster.host("h3"), "demo", "h4");
+    ASSERT_TRUE(added.has_value()) << to_string(added.error());
+    cluster.scheduler.run_for(30s);
+    EXPECT_TRUE(cluster.carries_member("h4"));
+    EXPECT_EQ(cluster.query(h4, "demo", ReadLevel::local, "all"), "a");
+}
+
 TEST(HostMembers, the_last_voter_stays) {
     HostCluster cluster(1);
     ASSERT_TRUE(cluster.create(cluster.host(0), "demo", {"h1"}).has_value());

@@ -235,6 +235,33 @@ TEST_F(PipelineTest, commands_of_many_pipelines_count_together) {
     ASSERT_TRUE(eventually([&] { return record.outcomes.size() == 16; }));
 }
 
+// Found by an attacker: each stayed below its own bound, and all of them together took gigabytes.
+TEST_F(PipelineTest, refusals_that_wait_for_many_sinks_are_bounded_together) {
+    options.pipeline_commands = 16;
+    options.pipeline_pushes = 1;
+    options.max_queued_bytes = 64 << 10;
+    open();
+    record.held = true;
+    std::vector<schema::Pipeline::Client> others;
+    for (int i = 0; i < 20 && !client->gone; ++i) {
+        try {
+            auto opened = demo(*client).pipelineRequest();
+            opened.setSink(kj::heap<Sink>(record));
+            others.push_back(got(opened.send()).getPipeline());
+            for (int write = 0; write < 2; ++write) {
+                auto request = others.back().writeRequest();
+                request.initCommands(40);
+                request.setTimeoutMs(60'000);
+                got(request.send());
+            }
+        } catch (const kj::Exception&) {
+        }
+    }
+    EXPECT_TRUE(eventually([&] { return client->gone; }));
+    EXPECT_GT(others.size(), 1u) << "one alone is within its bounds";
+    EXPECT_TRUE(eventually([&] { return gateway->connections() == 0; }));
+}
+
 TEST_F(PipelineTest, a_write_carries_its_deadline) {
     open();
     for (std::uint32_t ms : {0u, 60'000u}) {
