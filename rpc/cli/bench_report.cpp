@@ -30,12 +30,16 @@ std::string_view level_name(client::ReadLevel level) {
     return "";
 }
 
+std::int64_t whole(double value) {
+    return std::llround(value);
+}
+
 void put_latency(json::object& out, const bench::Histogram& latency) {
-    out["p50_us"] = micros(latency.quantile(0.5));
-    out["p90_us"] = micros(latency.quantile(0.9));
-    out["p99_us"] = micros(latency.quantile(0.99));
-    out["p999_us"] = micros(latency.quantile(0.999));
-    out["max_us"] = micros(latency.max());
+    out["p50_us"] = whole(micros(latency.quantile(0.5)));
+    out["p90_us"] = whole(micros(latency.quantile(0.9)));
+    out["p99_us"] = whole(micros(latency.quantile(0.99)));
+    out["p999_us"] = whole(micros(latency.quantile(0.999)));
+    out["max_us"] = whole(micros(latency.max()));
 }
 
 json::value or_null(const std::optional<double>& value) {
@@ -44,15 +48,16 @@ json::value or_null(const std::optional<double>& value) {
 
 json::object to_json(const BenchRun& run) {
     const bench::Workload& asked = run.workload;
-    json::object out{{"system", "quorate"},
-                     {"workload", name_of(asked)},
-                     {"clients", asked.clients},
-                     {"window", asked.window},
-                     {"payload", asked.payload},
-                     {"groups", asked.groups.size()},
-                     {"members", run.members},
-                     {"rate", asked.rate > 0 ? json::value(asked.rate) : json::value(nullptr)},
-                     {"ops_s", std::round(run.figures.operations_a_second())}};
+    json::object out{
+        {"system", "quorate"},
+        {"workload", name_of(asked)},
+        {"clients", asked.clients},
+        {"window", asked.window},
+        {"payload", asked.payload},
+        {"groups", asked.groups.size()},
+        {"members", run.members},
+        {"rate", asked.rate > 0 ? json::value(whole(asked.rate)) : json::value(nullptr)},
+        {"ops_s", whole(run.figures.operations_a_second())}};
     put_latency(out, run.figures.latency);
     out["cpu_us_per_op"] = or_null(run.cpu_us_per_op);
     out["rss_mb"] = or_null(run.hosts_rss_mb);
@@ -113,9 +118,9 @@ void print_disk(Format format, const bench::DiskTest& test, const bench::DiskFig
     double megabytes = syncs * static_cast<double>(test.batch_bytes) / 1e6;
     const char* file = test.prewritten ? "prewritten" : "growing";
     if (format == Format::json) {
-        json::object out{
-            {"system", "device"},        {"workload", "append-sync"},  {"file", file},
-            {"batch", test.batch_bytes}, {"ops_s", std::round(syncs)}, {"mb_s", tenths(megabytes)}};
+        json::object out{{"system", "device"},    {"workload", "append-sync"},
+                         {"file", file},          {"batch", test.batch_bytes},
+                         {"ops_s", whole(syncs)}, {"mb_s", tenths(megabytes)}};
         put_latency(out, figures.latency);
         fmt::print("{}\n", json::serialize(out));
         return;
