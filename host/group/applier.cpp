@@ -36,7 +36,7 @@ void Applier::schedule() {
 
 // About one batch; the rest is posted, so that the shard's other groups get their turn.
 void Applier::run() {
-    std::uint64_t budget = limits_.batch_entries;
+    std::uint64_t budget = pace_;
     while (budget > 0 && state_ == State::running && !reading_ && applied_.index < commit_) {
         Index from = applied_.index.next();
         // What lies before a fault that was met is applied one by one.
@@ -53,8 +53,17 @@ void Applier::run() {
         if (entries_.empty()) return read_entries(from);
         budget -= entries_.size();
         apply_batch();
+        adapt_pace();
     }
     schedule();
+}
+
+// Small commands may have replies of megabytes: a turn that made too much of them is followed by shorter
+// ones, so that replies leave before more are made, and the shard is not held up.
+void Applier::adapt_pace() {
+    bool too_much = outcome_.reply_bytes() > limits_.reply_bytes;
+    pace_ = too_much ? std::max<std::uint64_t>(pace_ / 4, 1)
+                     : std::min<std::uint64_t>(pace_ * 2, limits_.batch_entries);
 }
 
 const raft::Entry* Applier::find(Index index) const {

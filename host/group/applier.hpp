@@ -47,7 +47,8 @@ class Applier {
     enum class State : std::uint8_t { loading, running, waiting_for_plugin, faulted, ended };
     struct Limits {
         std::uint32_t batch_entries;
-        std::uint64_t read_bytes = 1 << 20;  // of entries that are read back from the log store
+        std::uint64_t read_bytes = 1 << 20;   // of entries that are read back from the log store
+        std::uint64_t reply_bytes = 4 << 20;  // of one batch; beyond, the next ones are shorter
     };
     struct Environment {
         MemberScheduler& scheduler;
@@ -130,6 +131,7 @@ class Applier {
     bool collect(const raft::Entry& entry);
     std::optional<machine::Machine::Fault> call_machine();
     void apply_batch();
+    void adapt_pace();
     void account(std::size_t entries, std::size_t commands);
     void tell(std::size_t entries);
 
@@ -154,6 +156,7 @@ class Applier {
     std::uint64_t load_ = 0;  // names the newest load: older ones are ignored when they end
     bool scheduled_ = false;
     bool reading_ = false;
+    std::uint64_t pace_ = limits_.batch_entries;  // entries of the next turn
 
     std::vector<raft::Entry> read_;  // from the log store, consecutive
 

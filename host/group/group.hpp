@@ -26,7 +26,7 @@ struct GroupOptions {
     // Kept behind a snapshot, so that a short absence needs no transfer.
     std::uint64_t retained_entries = 4096;
     // Entries per call into the machine; then other groups get a turn.
-    std::uint32_t apply_batch = 1024;
+    std::uint32_t apply_batch = 256;
     std::uint32_t snapshot_piece_bytes = 1u << 20;
     std::uint32_t snapshot_window = 4;     // pieces asked for ahead
     Duration snapshot_piece_timeout = 2s;  // then asked again

@@ -59,6 +59,7 @@ void OutcomeCollector::begin(std::span<const machine::Command> batch) {
     batch_ = batch;
     replies_.assign(batch.size(), Kept{});
     reached_ = 0;
+    reply_bytes_ = 0;
 }
 
 void OutcomeCollector::end(std::size_t commands) {
@@ -79,7 +80,9 @@ void OutcomeCollector::advance(std::size_t commands) {
 void OutcomeCollector::reply(std::size_t entry, ByteView bytes) {
     advance(entry + 1);
     hash_.reply(bytes);
-    if (replies_[entry].wanted) replies_[entry].bytes = Bytes::copy_of(bytes);
+    if (!replies_[entry].wanted) return;
+    replies_[entry].bytes = Bytes::copy_of(bytes);
+    reply_bytes_ += bytes.size();
 }
 
 // This release chains effects into the hash and counts them; it runs none but the reply.

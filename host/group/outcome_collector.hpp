@@ -28,6 +28,8 @@ class OutcomeCollector final : public machine::ApplySink {
     // The batch ended after `commands` of its commands: what came from later ones is undone.
     void end(std::size_t commands);
     Bytes take_reply(std::size_t command) { return std::move(replies_[command].bytes); }
+    // Of the replies of this batch that are kept.
+    std::uint64_t reply_bytes() const { return reply_bytes_; }
 
     // How often an effect of that kind was asked for, since the member started; the last slot counts all
     // kinds beyond it.
@@ -50,6 +52,7 @@ class OutcomeCollector final : public machine::ApplySink {
     std::span<const machine::Command> batch_;
     std::vector<Kept> replies_;
     std::size_t reached_ = 0;  // commands below it have begun in the hash
+    std::uint64_t reply_bytes_ = 0;
     std::array<std::uint64_t, effect_kinds> effects_{};
 };
 

@@ -314,5 +314,21 @@ TEST(OutcomeCollector, answers_a_command_whose_reply_was_deferred_with_a_rejecti
     EXPECT_EQ(outcomes.effects(QR_EFFECT_DEFER), 2u);
 }
 
+TEST(OutcomeCollector, counts_the_replies_that_somebody_waits_for) {
+    OutcomeCollector outcomes(GroupId(7));
+    std::vector<machine::Command> batch(2);
+    batch[0].id = id(1, 1);
+    batch[1].id = id(1, 2);
+    outcomes.begin(batch);
+    outcomes.want(1);
+    outcomes.reply(0, as_bytes("nobody waits for this"));
+    outcomes.reply(1, as_bytes("seven b"));
+    outcomes.end(2);
+    EXPECT_EQ(outcomes.reply_bytes(), 7u);
+    outcomes.begin(batch);
+    outcomes.end(2);
+    EXPECT_EQ(outcomes.reply_bytes(), 0u);
+}
+
 }  // namespace
 }  // namespace quorate::group
