@@ -73,7 +73,7 @@ class Gateway::Impl {
         std::uint64_t id = ++last_id_;
         Client& client = clients_[id];
         client.state = std::make_shared<GatewayClient>(GatewayClient{
-            loop_, *service_, options_, [this, id](const char* why) { hang_up(id, why); }});
+            loop_, *service_, options_, [this, id](std::string_view why) { hang_up(id, why); }});
         client.rpc = std::make_unique<loop::RpcConnection>(
             std::move(connection), make_gate(client.state), rpc_options(options_));
         client.rpc->on_disconnect([this, id](const Error& why) {
@@ -87,7 +87,7 @@ class Gateway::Impl {
         });
     }
 
-    void hang_up(std::uint64_t id, const char* why) {
+    void hang_up(std::uint64_t id, std::string_view why) {
         auto found = clients_.find(id);
         if (found == clients_.end()) return;
         log::warning("client_closed", "a client's connection was closed",

@@ -24,8 +24,8 @@ struct GatewayClient {
     loop::EventLoop& loop;
     group::HostService& service;
     const GatewayOptions& options;
-    std::function<void(const char* why)> hang_up;  // ends the connection, later
-    std::uint64_t inflight_bytes = 0;              // taken and not answered
+    std::function<void(std::string_view why)> hang_up;  // ends the connection, later
+    std::uint64_t inflight_bytes = 0;                   // taken and not answered
     std::uint64_t outcome_bytes = 0;  // of its pipelines, not yet pushed to their sinks
     std::uint32_t capabilities = 0;   // that it holds of us
     bool logged_in = false;

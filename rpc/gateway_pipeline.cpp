@@ -78,7 +78,7 @@ class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSe
     void refuse(std::uint64_t correlation);
     static void settle(const std::shared_ptr<PipelineState>& state, Settled settled);
     void add_ready(Settled settled);
-    void give_up(const std::string& why);
+    void give_up(std::string_view why);
     static void flush_later(const std::shared_ptr<PipelineState>& state);
     void flush();
     void taskFailed(kj::Exception&&) override {
@@ -147,10 +147,10 @@ void PipelineServer::add_ready(Settled settled) {
 }
 
 // Once: what is settled later is dropped, as what is ready.
-void PipelineServer::give_up(const std::string& why) {
+void PipelineServer::give_up(std::string_view why) {
     broken_ = true;
     state_->take_ready();
-    state_->client->hang_up(why.c_str());
+    state_->client->hang_up(why);
 }
 
 // After what is ready in this turn: a batch of commands that commits as one is answered as one.

@@ -2,6 +2,7 @@
 
 #include "host/base/check.hpp"
 #include "host/base/log.hpp"
+#include "host/machine/reply_text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -15,18 +16,10 @@ constexpr std::int32_t rejected_unsupported = -2;  // as rejected_malformed of t
 
 // Nobody would ever answer a command whose reply was put off: better a plain no.
 Bytes reply_to_deferred() {
-    constexpr std::string_view text =
-        "the machine deferred its reply, and this release of quorated runs no effect but `reply`: "
-        "the "
-        "command was applied";
-    qr_rejection head{};
-    std::memcpy(head.mark, QR_REJECTION_MARK, sizeof head.mark);
-    head.code = rejected_unsupported;
-    head.text_size = static_cast<std::uint32_t>(text.size());
-    std::string bytes(sizeof head, '\0');
-    std::memcpy(bytes.data(), &head, sizeof head);
-    bytes += text;
-    return Bytes::take(std::move(bytes));
+    return machine::rejection(
+        rejected_unsupported,
+        "the machine deferred its reply, and this release of quorated runs no "
+        "effect but `reply`: the command was applied");
 }
 
 std::string_view name_of(std::uint16_t kind) {

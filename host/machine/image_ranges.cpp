@@ -9,7 +9,7 @@ namespace quorate::machine {
 
 // One walk over the loaded images, for the one at a base address or around an address.
 struct ImageSearch {
-    const link_map* library = nullptr;
+    const link_map* linked = nullptr;
     std::uintptr_t address = 0;
     ImageRanges found;
 
@@ -30,9 +30,9 @@ struct ImageSearch {
     static int visit(dl_phdr_info* image, std::size_t, void* search) {
         auto& self = *static_cast<ImageSearch*>(search);
         ImageRanges ranges = segments(*image);
-        bool is_it = self.library != nullptr
-                         ? image->dlpi_addr == self.library->l_addr &&
-                               std::strcmp(image->dlpi_name, self.library->l_name) == 0
+        bool is_it = self.linked != nullptr
+                         ? image->dlpi_addr == self.linked->l_addr &&
+                               std::strcmp(image->dlpi_name, self.linked->l_name) == 0
                          : ranges.find(reinterpret_cast<const void*>(self.address)) != nullptr;
         if (!is_it) return 0;
         self.found = std::move(ranges);
@@ -41,11 +41,11 @@ struct ImageSearch {
 };
 
 Result<ImageRanges> ImageRanges::of_library(void* handle) {
-    link_map* library = nullptr;
-    if (::dlinfo(handle, RTLD_DI_LINKMAP, &library) != 0 || library == nullptr) {
+    link_map* linked = nullptr;
+    if (::dlinfo(handle, RTLD_DI_LINKMAP, &linked) != 0 || linked == nullptr) {
         return fail(Errc::internal, "the dynamic linker does not tell where a library lies");
     }
-    ImageSearch search{.library = library};
+    ImageSearch search{.linked = linked};
     if (::dl_iterate_phdr(ImageSearch::visit, &search) == 0) {
         return fail(Errc::internal,
                     "the dynamic linker does not list a library that it has loaded");

@@ -27,7 +27,7 @@ struct LoadedBuild {
     PluginTables tables;
     HostProgram program;
     qr_host host{};
-    std::shared_ptr<void> library;       // the handle; null if linked statically
+    std::shared_ptr<void> handle;        // of the library; null if linked statically
     const LoadedBuild* older = nullptr;  // the one published before it in the same LoadedPlugins
     LoadedBuild* kept = nullptr;         // the next of all builds of the process
 

@@ -88,7 +88,7 @@ Result<LoadedBuild*> load_library(const PluginStore::Image& image, const HostPro
     LoadedBuild& build = make_build(program);
     build.record = image.record;
     build.record.manifest = std::move(found.manifest);
-    build.library = *library;
+    build.handle = *library;
     if (auto loaded = load_into(build, **library); !loaded.has_value()) {
         return within(name, loaded.error());
     }

@@ -32,4 +32,15 @@ std::string plain_text_of(ByteView reply) {
     return hex;
 }
 
+Bytes rejection(std::int32_t code, std::string_view text) {
+    qr_rejection head{};
+    std::memcpy(head.mark, QR_REJECTION_MARK, sizeof head.mark);
+    head.code = code;
+    head.text_size = static_cast<std::uint32_t>(text.size());
+    std::string bytes(sizeof head, '\0');
+    std::memcpy(bytes.data(), &head, sizeof head);
+    bytes += text;
+    return Bytes::take(std::move(bytes));
+}
+
 }  // namespace quorate::machine

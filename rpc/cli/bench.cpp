@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <sys/resource.h>
@@ -23,38 +22,17 @@ using Kind = Parameter::Kind;
 
 constexpr std::uint64_t payload_max = 16u << 20;
 
-// Whole and in range, or a refusal that names the option.
-Result<std::uint64_t> number_of(const Invocation& call, const std::string& option,
-                                std::uint64_t least, std::uint64_t most) {
-    const std::string& text = call.value(option);
-    std::uint64_t value = 0;
-    auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || rest != text.data() + text.size() || value < least ||
-        value > most) {
-        return fail(Errc::request_invalid, fmt::format("--{} {}: a whole number from {} to {}",
-                                                       option, text, least, most));
-    }
-    return value;
-}
-
-Result<client::ReadLevel> level_of(const std::string& text) {
-    if (text == "local") return client::ReadLevel::local;
-    if (text == "leader") return client::ReadLevel::leader;
-    if (text == "linearizable") return client::ReadLevel::linearizable;
-    return fail(Errc::request_invalid, "--level " + text + ": local, leader or linearizable");
-}
-
 Result<bench::Workload> workload_of(const Invocation& call) {
     bench::Workload asked;
-    TRY(std::uint64_t reads, number_of(call, "reads", 0, 100));
-    TRY(asked.level, level_of(call.value("level")));
-    TRY(std::uint64_t clients, number_of(call, "clients", 1, 4096));
-    TRY(std::uint64_t window, number_of(call, "window", 1, 4096));
-    TRY(asked.payload, number_of(call, "payload", bench::command_bytes_min, payload_max));
-    TRY(std::uint64_t groups, number_of(call, "groups", 1, 100'000));
-    TRY(std::uint64_t rate, number_of(call, "rate", 0, 100'000'000));
-    TRY(std::uint64_t seconds, number_of(call, "seconds", 1, 86'400));
-    TRY(std::uint64_t warm_up, number_of(call, "warm-up", 0, 3600));
+    TRY(std::uint64_t reads, call.number("reads", 0, 100));
+    TRY(asked.level, call.read_level("level"));
+    TRY(std::uint64_t clients, call.number("clients", 1, 4096));
+    TRY(std::uint64_t window, call.number("window", 1, 4096));
+    TRY(asked.payload, call.number("payload", bench::command_bytes_min, payload_max));
+    TRY(std::uint64_t groups, call.number("groups", 1, 100'000));
+    TRY(std::uint64_t rate, call.number("rate", 0, 100'000'000));
+    TRY(std::uint64_t seconds, call.number("seconds", 1, 86'400));
+    TRY(std::uint64_t warm_up, call.number("warm-up", 0, 3600));
     asked.reads = static_cast<double>(reads) / 100;
     asked.clients = static_cast<std::uint32_t>(clients);
     asked.window = static_cast<std::uint32_t>(window);
@@ -115,7 +93,7 @@ Result<Target> target_of(Invocation& call) {
     Target target;
     target.connection = call.connection();
     if (!call.value("hosts").empty()) {
-        TRY(std::uint64_t hosts, number_of(call, "hosts", 1, 9));
+        TRY(std::uint64_t hosts, call.number("hosts", 1, 9));
         TRY(target.own, OwnCluster::start(call.value("dir"), hosts));
         target.connection = {.endpoints = target.own->get().endpoints()};
         target.processes = processes_of(target.own->get());
@@ -130,7 +108,7 @@ Result<Target> target_of(Invocation& call) {
         if (host.reachable) target.hosts.push_back(host.name);
     }
     if (call.value("members").empty()) return target;
-    TRY(std::uint64_t members, number_of(call, "members", 1, target.hosts.size()));
+    TRY(std::uint64_t members, call.number("members", 1, target.hosts.size()));
     target.hosts.resize(members);
     return target;
 }
@@ -202,7 +180,7 @@ Result<BenchRun> run_once(const bench::Workload& workload, Target& target) {
 
 Result<int> bench_cluster(Invocation& call) {
     TRY(bench::Workload workload, workload_of(call));
-    TRY(std::uint64_t repeat, number_of(call, "repeat", 1, 1000));
+    TRY(std::uint64_t repeat, call.number("repeat", 1, 1000));
     TRY(Target target, target_of(call));
     bool sound = true;
     for (std::uint64_t i = 0; i < repeat; ++i) {
@@ -217,7 +195,7 @@ Result<int> bench_cluster(Invocation& call) {
 }
 
 Result<int> bench_disk(Invocation& call) {
-    TRY(std::uint64_t seconds, number_of(call, "seconds", 1, 3600));
+    TRY(std::uint64_t seconds, call.number("seconds", 1, 3600));
     bool first = true;
     for (bool prewritten : {true, false}) {
         for (std::size_t bytes : {std::size_t{256}, std::size_t{4} << 10, std::size_t{64} << 10,

@@ -5,7 +5,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
-#include <charconv>
+#include <limits>
 
 namespace quorate::cli {
 namespace {
@@ -65,28 +65,13 @@ Result<int> submit(Invocation& call) {
     return std::visit(Report{call, end.text}, end.outcome);
 }
 
-Result<client::ReadLevel> parse_level(const std::string& text) {
-    if (text == "local") return client::ReadLevel::local;
-    if (text == "leader") return client::ReadLevel::leader;
-    if (text == "linearizable") return client::ReadLevel::linearizable;
-    return fail(Errc::request_invalid, "--read " + text + ": local, leader or linearizable");
-}
-
-Result<Index> parse_index(const std::string& text) {
-    std::uint64_t value = 0;
-    auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || rest != text.data() + text.size()) {
-        return fail(Errc::request_invalid, "--at-least " + text + " is not an index");
-    }
-    return Index(value);
-}
-
 Result<int> query(Invocation& call) {
-    TRY(client::ReadLevel level, parse_level(call.value("read")));
-    TRY(Index at_least, parse_index(call.value("at-least")));
+    TRY(client::ReadLevel level, call.read_level("read"));
+    TRY(std::uint64_t at_least,
+        call.number("at-least", 0, std::numeric_limits<std::uint64_t>::max()));
     TRY(client::Client * client, call.client());
     TRY(auto answer, client->group(call.value("group"))
-                         .query_text(level, call.values("words"), call.timeout(), at_least)
+                         .query_text(level, call.values("words"), call.timeout(), Index(at_least))
                          .get());
     Shown shown = show(answer.text, answer.answer.reply, answer.answer.at);
     shown.data["leader"] = answer.answer.leader;

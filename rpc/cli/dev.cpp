@@ -7,7 +7,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <optional>
 
@@ -31,15 +30,6 @@ Result<void> create_demo(DevCluster& cluster) {
     for (const DevHost& host : cluster.hosts()) names.push_back(host.name);
     TRY_VOID(client->admin().create_group("demo", "quorate.kv", "", names, 20s).get());
     return {};
-}
-
-Result<std::size_t> parse_count(const std::string& text) {
-    std::size_t count = 0;
-    auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc{} || rest != text.data() + text.size() || count < 1 || count > 9) {
-        return fail(Errc::request_invalid, "--hosts " + text + ": 1 to 9");
-    }
-    return count;
 }
 
 Result<void> bring_up(DevCluster& cluster, std::size_t hosts, bool demo) {
@@ -107,8 +97,8 @@ std::string described(DevCluster& cluster, bool kept, bool demo, Duration took) 
 
 Result<int> up(Invocation& call) {
     std::optional<std::size_t> count;
-    if (const std::string& given = call.value("hosts"); !given.empty()) {
-        TRY(count, parse_count(given));
+    if (!call.value("hosts").empty()) {
+        TRY(count, call.number("hosts", 1, 9));
     }
     TRY(std::string quorated, find_quorated());
     auto begin = std::chrono::steady_clock::now();

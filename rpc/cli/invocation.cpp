@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstdlib>
 
 namespace quorate::cli {
@@ -46,6 +47,26 @@ const std::vector<std::string>& Invocation::values(const std::string& name) cons
     static const std::vector<std::string> none;
     auto found = values_.find(name);
     return found == values_.end() ? none : found->second;
+}
+
+Result<std::uint64_t> Invocation::number(const std::string& name, std::uint64_t least,
+                                         std::uint64_t most) const {
+    const std::string& text = value(name);
+    std::uint64_t number = 0;
+    auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    bool whole = error == std::errc{} && rest == text.data() + text.size();
+    if (whole && number >= least && number <= most) return number;
+    return fail(Errc::request_invalid,
+                fmt::format("--{} {}: a whole number from {} to {}", name, text, least, most));
+}
+
+Result<client::ReadLevel> Invocation::read_level(const std::string& name) const {
+    const std::string& text = value(name);
+    if (text == "local") return client::ReadLevel::local;
+    if (text == "leader") return client::ReadLevel::leader;
+    if (text == "linearizable") return client::ReadLevel::linearizable;
+    return fail(Errc::request_invalid,
+                fmt::format("--{} {}: local, leader or linearizable", name, text));
 }
 
 client::ClientOptions Invocation::connection() const {

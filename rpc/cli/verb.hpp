@@ -57,6 +57,10 @@ class Invocation {
     // The one value of a parameter; empty if it was not given.
     const std::string& value(const std::string& name) const;
     const std::vector<std::string>& values(const std::string& name) const;
+    // The option --NAME as a whole number of that range, or as a level: or a refusal that names it.
+    Result<std::uint64_t> number(const std::string& name, std::uint64_t least,
+                                 std::uint64_t most) const;
+    Result<client::ReadLevel> read_level(const std::string& name) const;
     bool flag(const std::string& name) const { return values_.contains(name); }
     Printer& out() { return printer_; }
 

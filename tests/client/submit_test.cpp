@@ -21,6 +21,22 @@ class Submit : public ::testing::Test {
         return client->group("demo").submit(as_bytes(command), timeout).get();
     }
 
+    // Of two hosts the one that is asked first refuses: how that ends, and what the other is asked.
+    void check_refusal(Errc code, const std::string& end, const Strings& asked_of_the_other) {
+        FakeServer one("h1");
+        FakeServer two("h2");
+        introduce({&one, &two});
+        refuse_all(one, code);
+        apply_all(two);
+        one.start();
+        two.start();
+        client = connect({.endpoints = {one.address(), two.address()}});
+        EXPECT_EQ(say(submit("a")), end) << error_info(code).name;
+        EXPECT_EQ(one.commands(), Strings{"a"});
+        EXPECT_EQ(two.commands(), asked_of_the_other);
+        client.reset();
+    }
+
     FakeServer h1{"h1"};
     FakeServer h2{"h2"};
     std::unique_ptr<client::Client> client;
@@ -76,17 +92,7 @@ TEST_F(Submit, goes_elsewhere_when_the_connection_dies_before_it_was_sent) {
 TEST_F(Submit, goes_elsewhere_when_a_host_certainly_did_not_take_it) {
     for (Errc code : {Errc::member_stopped, Errc::not_leader, Errc::no_leader, Errc::unreachable,
                       Errc::member_fenced, Errc::member_recovering, Errc::leadership_lost}) {
-        FakeServer one("h1");
-        FakeServer two("h2");
-        introduce({&one, &two});
-        refuse_all(one, code);
-        apply_all(two);
-        one.start();
-        two.start();
-        client = connect({.endpoints = {one.address(), two.address()}});
-        EXPECT_EQ(say(submit("a")), "applied re:a") << error_info(code).name;
-        EXPECT_EQ(one.commands(), Strings{"a"});
-        client.reset();
+        check_refusal(code, "applied re:a", Strings{"a"});
     }
 }
 
@@ -101,18 +107,7 @@ TEST_F(Submit, goes_elsewhere_when_a_host_cannot_open_the_group) {
 TEST_F(Submit, takes_no_for_an_answer_where_asking_again_does_not_help) {
     for (Errc code : {Errc::overloaded, Errc::disk_full, Errc::command_too_large,
                       Errc::request_invalid, Errc::deadline_exceeded, Errc::plugin_fault}) {
-        FakeServer one("h1");
-        FakeServer two("h2");
-        introduce({&one, &two});
-        refuse_all(one, code);
-        apply_all(two);
-        one.start();
-        two.start();
-        client = connect({.endpoints = {one.address(), two.address()}});
-        EXPECT_EQ(say(submit("a")), "not_applied " + std::string(error_info(code).name));
-        EXPECT_EQ(one.commands(), Strings{"a"});
-        EXPECT_EQ(two.commands(), Strings{});
-        client.reset();
+        check_refusal(code, "not_applied " + std::string(error_info(code).name), {});
     }
 }
 

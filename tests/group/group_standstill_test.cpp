@@ -92,6 +92,14 @@ TEST(Standstill, of_the_leader_moves_leadership_to_a_member_that_applies) {
     EXPECT_LE(events["leader_cannot_apply"], 2);
 }
 
+void restart_without_plugin(TestCluster& cluster) {
+    for (TestMember* member : everybody(cluster)) {
+        member->crash();
+        member->controls->installed = false;
+    }
+    cluster.start_all();
+}
+
 // Terms and entries must not grow while nobody uses the group.
 void expect_quiet(TestCluster& cluster, Duration duration) {
     TestMember& leader = cluster.leader();
@@ -130,11 +138,7 @@ TEST(Standstill, of_all_members_after_a_restart_takes_one_election) {
 TEST(Standstill, for_want_of_the_plugin_on_all_members_leaves_leadership_where_it_is) {
     TestCluster cluster(3);
     cluster.apply_many(5, "c");
-    for (TestMember* member : everybody(cluster)) {
-        member->crash();
-        member->controls->installed = false;
-    }
-    cluster.start_all();
+    restart_without_plugin(cluster);
     cluster.scheduler.run_for(10s);
     ASSERT_TRUE(all_in(cluster, MemberState::waiting_for_plugin));
     expect_quiet(cluster, 10min);
@@ -195,11 +199,7 @@ TEST(EndOfLife, needs_no_machine_that_runs) {
 TEST(EndOfLife, needs_no_plugin) {
     TestCluster cluster(3);
     cluster.apply_many(5, "c");
-    for (TestMember* member : everybody(cluster)) {
-        member->crash();
-        member->controls->installed = false;
-    }
-    cluster.start_all();
+    restart_without_plugin(cluster);
     expect_end(cluster);
 }
 
