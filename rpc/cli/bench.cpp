@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 using Kind = Parameter::Kind;
 
 constexpr std::uint64_t payload_max = 16u << 20;
+constexpr std::uint64_t batch_max = 64u << 20;  // the disk test's file
 
 Result<bench::Workload> workload_of(const Invocation& call) {
     bench::Workload asked;
@@ -168,7 +169,8 @@ Result<BenchRun> run_once(const bench::Workload& workload, Target& target) {
     TRY(bench::Run run, bench::run(
                             workload, target.connection, [&] { before = usage_of(target); },
                             [&] { after = usage_of(target); }));
-    BenchRun done{workload, std::move(run.figures), target.hosts.size(), {}, {}, {}};
+    BenchRun done{workload, std::move(run.figures), target.hosts.size(), 0, {}, {}, {}};
+    for (const bench::Written& one : run.written) done.acknowledged += one.acknowledged.count;
     if (before && after && done.figures.latency.count() > 0) {
         double used = after->cpu_seconds - before->cpu_seconds;
         done.cpu_us_per_op = used * 1e6 / static_cast<double>(done.figures.latency.count());
@@ -196,10 +198,16 @@ Result<int> bench_cluster(Invocation& call) {
 
 Result<int> bench_disk(Invocation& call) {
     TRY(std::uint64_t seconds, call.number("seconds", 1, 3600));
+    std::vector<std::uint64_t> sizes{256, 4u << 10, 64u << 10, 1u << 20};
+    std::vector<bool> files{true, false};
+    if (!call.value("batch").empty()) {
+        TRY(std::uint64_t only, call.number("batch", 1, batch_max));
+        sizes = {only};
+        files = {true};
+    }
     bool first = true;
-    for (bool prewritten : {true, false}) {
-        for (std::size_t bytes : {std::size_t{256}, std::size_t{4} << 10, std::size_t{64} << 10,
-                                  std::size_t{1} << 20}) {
+    for (bool prewritten : files) {
+        for (std::uint64_t bytes : sizes) {
             bench::DiskTest test{call.value("dir"), bytes, prewritten,
                                  std::chrono::seconds(seconds)};
             TRY(bench::DiskFigures figures, bench::test_disk(test));
@@ -242,6 +250,7 @@ std::vector<Verb> bench_verbs() {
           number("seconds", "counted", "5"),
           number("warm-up", "seconds before that", "1"),
           number("repeat", "runs", "1"),
+          number("batch", "bytes of an append of the disk test (default: several)", ""),
           {"histogram", "the whole distribution, too", Kind::flag}},
          run_bench,
          true}};

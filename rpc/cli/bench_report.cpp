@@ -62,6 +62,7 @@ json::object to_json(const BenchRun& run) {
     out["cpu_us_per_op"] = or_null(run.cpu_us_per_op);
     out["rss_mb"] = or_null(run.hosts_rss_mb);
     out["sync"] = "every member";
+    out["acknowledged"] = run.acknowledged;
     out["refused"] = run.figures.refused;
     out["unknown"] = run.figures.unknown;
     out["verified"] = run.wrong.empty();

@@ -14,6 +14,7 @@ struct BenchRun {
     bench::Workload workload;
     bench::Figures figures;
     std::size_t members = 0;
+    std::uint64_t acknowledged = 0;  // commands, the warm-up's too
     // Of all hosts and this client; nothing where the hosts' processes are not ours to look at.
     std::optional<double> cpu_us_per_op;
     std::optional<double> hosts_rss_mb;
