@@ -379,7 +379,9 @@ Result<void> Opening::clear(std::uint64_t file, std::uint64_t from) {
 
 Result<void> Opening::recover_groups() {
     for (auto& [id, found] : found_.groups) {
-        AuditedLog::Group group{.image = std::move(found.image), .recent = std::move(found.recent)};
+        AuditedLog::Group group{.image = std::move(found.image),
+                                .recent = std::move(found.recent),
+                                .truncated_in = found.truncated_in};
         TRY(auto memberships, memberships_of(id, group));
         log_.recovered.push_back(RecoveredLog{.group = id,
                                               .registration = group.image.registration,

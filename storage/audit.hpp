@@ -33,6 +33,7 @@ struct AuditedLog {
     struct Group {
         GroupImage image;
         Recent recent;
+        std::uint64_t truncated_in = 0;  // the last file with a truncation of it
     };
     std::unordered_map<GroupId, Group> groups;
     std::vector<RecoveredLog> recovered;

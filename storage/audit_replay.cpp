@@ -175,7 +175,7 @@ void Replay::apply(const Kept& kept) {
     } else if (header.kind == RecordKind::entry) {
         apply_entry(group, kept);
     } else {
-        apply_to_log(group, header);
+        apply_to_log(group, kept);
     }
 }
 
@@ -205,9 +205,11 @@ void Replay::apply_entry(Group& group, const Kept& kept) {
     group.recent.push(header.index, std::move(slot));
 }
 
-void Replay::apply_to_log(Group& group, const RecordHeader& header) {
+void Replay::apply_to_log(Group& group, const Kept& kept) {
+    const RecordHeader& header = *kept.record.header;
     switch (header.kind) {
         case RecordKind::truncate:
+            group.truncated_in = kept.file;
             if (group.broken) return;
             group.image.truncate_from(header.index);
             group.recent.truncate_from(header.index);

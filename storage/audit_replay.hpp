@@ -47,8 +47,9 @@ class Replay {
         bool vouched = false;       // the watermark names the link that was held then
         bool payload_lost = false;  // of a registration whose second copy is yet to come
         bool registered = false;
-        std::size_t cleared = 0;  // how many of the gaps are known not to concern it
-        Index highest;            // of all entries seen
+        std::size_t cleared = 0;         // how many of the gaps are known not to concern it
+        Index highest;                   // of all entries seen
+        std::uint64_t truncated_in = 0;  // the last file with a truncation
         // Found now; image.damage is what was found at an earlier start and is not repaired yet.
         std::optional<RecoveredLog::Damage> damage;
 
@@ -94,7 +95,7 @@ class Replay {
     Group& group_of(const RecordHeader& header);
     void link_up(Group& group, const Kept& kept);
     void apply_entry(Group& group, const Kept& kept);
-    void apply_to_log(Group& group, const RecordHeader& header);
+    void apply_to_log(Group& group, const Kept& kept);
     void check(GroupId id, Group& group);
     void judge(GroupId id, Group& group);
     void look_for_missing_groups();

@@ -41,6 +41,7 @@ LogEngine::LogEngine(LogOptions options, Environment environment, AuditedLog&& l
         for (std::uint64_t file : full_) touched_[file].push_back(id);
         if (log.file != 0) touched_[log.file].push_back(id);
         group.touched_file = log.file;
+        group.truncated_in = found.truncated_in;
     }
 }
 
@@ -290,11 +291,17 @@ void LogEngine::prepare_next() {
 }
 
 void LogEngine::settle() {
-    if (settling_ || full_.empty() || failed_) return;
+    std::size_t waiting = space() == Space::low ? 0 : options_.waiting_files;
+    if (settling_ || full_.size() <= waiting || failed_) return;
     settling_ = true;
-    Settler::Job job{.files = std::exchange(full_, {})};
+    auto end = full_.end() - static_cast<std::ptrdiff_t>(waiting);
+    Settler::Job job{.files = {full_.begin(), end}};
+    full_.erase(full_.begin(), end);
+    // What was released is what stands at the end of the log: not what is in these files, where a later one
+    // cuts it off.
     for (const auto& [id, group] : groups_) {
-        if (group.base != Index()) job.released.emplace(id, group.base);
+        bool stands = group.truncated_in <= job.files.back();
+        if (group.base != Index() && stands) job.released.emplace(id, group.base);
     }
     environment_.aside.run(Aside::Lane::settling, [this, job = std::move(job)] {
         events_.post(Settled{.mark = settler_->run(job), .files = job.files});

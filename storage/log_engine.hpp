@@ -33,6 +33,9 @@ struct LogOptions {
     std::uint64_t held_bytes = std::uint64_t{128} * 1024 * 1024;
     // Files that have not settled; at this many the writer waits for settling.
     std::uint32_t max_files = 16;
+    // Full files that wait before the oldest settles: what a snapshot releases meanwhile is never written
+    // again. None wait while space is low. Below max_files.
+    std::uint32_t waiting_files = 2;
     // Settled files kept for use again; more are removed.
     std::uint32_t max_free_files = 2;
     // The watermark is written at most this often while batches flow.
@@ -111,6 +114,7 @@ class LogEngine {
         Recent recent;
         std::shared_ptr<Attachment> attachment;
         std::uint64_t touched_file = 0;  // the file whose list of touched groups names it
+        std::uint64_t truncated_in = 0;  // the last file that cuts off entries of earlier ones
         bool in_watermark = true;        // unchanged since the watermark was last written
         bool refused = false;            // a store broke the contract: none after it counts
     };
@@ -183,7 +187,7 @@ class LogEngine {
     LogBatch pending_;
     std::optional<WalFile> next_;
     bool preparing_ = false;
-    std::vector<std::uint64_t> full_;  // sealed, waiting to settle
+    std::vector<std::uint64_t> full_;  // sealed, waiting to settle, ascending
     std::vector<std::uint64_t> free_;  // settled, not used again yet
     std::uint64_t settled_file_ = 0;
     bool settling_ = false;

@@ -125,6 +125,7 @@ void LogEngine::write_store(GroupId id, Group& group, raft::Store& store) {
                {.kind = RecordKind::truncate, .flags = flags(), .index = *store.truncate_from});
         group.recent.truncate_from(*store.truncate_from);
         group.last = std::min(group.last, store.truncate_from->prev());
+        group.truncated_in = current_.number;
     }
     for (raft::Entry& entry : store.entries) write_entry(id, group, entry, flags());
 }

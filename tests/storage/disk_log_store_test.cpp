@@ -87,6 +87,7 @@ TEST(DiskLogStore, waits_for_settling_when_it_is_too_far_behind) {
     LogOptions options;
     options.file_bytes = 8 * 1024;
     options.max_files = 2;
+    options.waiting_files = 1;
     DiskUnderTest host(options);
     GroupOf group(host, 1);
     ASSERT_TRUE(group.create().has_value());

@@ -27,6 +27,7 @@ LogOptions tiny_files() {
     options.file_bytes = 4096;
     options.held_bytes = 1000;
     options.max_free_files = 1;
+    options.waiting_files = 1;
     return options;
 }
 

@@ -1,0 +1,62 @@
+#include "tests/storage/stepped_fixture.hpp"
+
+#include <gtest/gtest.h>
+
+namespace quorate::storage {
+namespace {
+
+std::size_t settled_entries(const SteppedUnderTest& host) {
+    return host.home.content() == nullptr ? 0 : host.home.content()->entries.size();
+}
+
+// Writes 2,000 entries of which the last 40 are never released, and gives the most that the settled log held
+// on the way.
+std::size_t most_settled(SteppedUnderTest& host) {
+    GroupOf group(host, 1);
+    EXPECT_TRUE(group.create().has_value());
+    group.attach();
+    std::size_t most = 0;
+    for (std::uint64_t last = 20; last <= 2000; last += 20) {
+        group.append(last - 19, last, 1, 150);
+        EXPECT_TRUE(group.flush());
+        if (last > 40) group.release(last - 40, 1);
+        host.drive_all();
+        most = std::max(most, settled_entries(host));
+    }
+    return most;
+}
+
+TEST(Settling, comes_late_enough_to_spare_what_snapshots_release) {
+    LogOptions options = small_files();
+    {
+        SteppedUnderTest host(options);
+        EXPECT_GT(most_settled(host), 0u) << "full files settle at once";
+    }
+    options.waiting_files = 2;
+    SteppedUnderTest host(options);
+    EXPECT_EQ(most_settled(host), 0u);
+    EXPECT_GT(host.home.checkpoints(), 10u) << "files are settled and used again";
+}
+
+TEST(Settling, waits_for_nothing_while_space_is_low) {
+    LogOptions options = small_files();
+    options.waiting_files = 2;
+    options.low_percent = 50;
+    SteppedUnderTest host(options);
+    GroupOf group(host, 1);
+    ASSERT_TRUE(group.create().has_value());
+    group.attach();
+    for (std::uint64_t i = 1; i <= 200; ++i) group.append(i, i, 1, 150);
+    ASSERT_TRUE(group.flush());
+    std::uint64_t before = host.home.checkpoints();
+    std::uint64_t used = host.disk.capacity_bytes().value() - host.disk.free_bytes().value();
+    host.disk.set_capacity(used + used / 2);
+    host.now += 2s;
+    host.stepped->step(host.now);  // sees it
+    host.stepped->step(host.now);
+    host.drive_all();
+    EXPECT_GT(host.home.checkpoints(), before);
+}
+
+}  // namespace
+}  // namespace quorate::storage
