@@ -96,19 +96,22 @@ Operation<Result<MemberId>> start_newcomer(HostShard& shard, MemberStatus leader
         if (started.error().code != Errc::already_member || tries == 3) co_return started.error();
 
         StatusRequest question{leader.group, false};
-        CO_TRY(auto there, co_await shard.ask<std::vector<MemberStatus>>(change.host, question,
-                                                                         change.deadline));
-        if (there.size() != 1) continue;
+        auto there =
+            co_await shard.ask<std::vector<MemberStatus>>(change.host, question, change.deadline);
+        bool gone = there ? there->size() != 1 : there.error().code == Errc::no_such_group;
+        if (gone) continue;
+        if (!there) co_return there.error();
         // It may have been added while we looked, or its removal may not be sure yet.
         CO_TRY(leader, co_await find_settled_leader(shard, change.group, change.deadline));
         if (member_on(leader, change.host)) {
             co_return fail(Errc::already_member, place(change) + ": it has a member already");
         }
-        if (there.front().last == Index{} && tries == 0) {  // somebody else may be about to add it
+        const MemberStatus& former = there->front();
+        if (former.last == Index{} && tries == 0) {  // somebody else may be about to add it
             co_await shard.pause(patience, change.deadline);
             continue;
         }
-        DeleteMemberRequest removal{leader.group, there.front().member, there.front().last};
+        DeleteMemberRequest removal{leader.group, former.member, former.last};
         CO_TRY(Done removed, co_await shard.ask<Done>(change.host, removal, change.deadline));
         static_cast<void>(removed);
     }

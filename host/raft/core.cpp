@@ -231,6 +231,7 @@ Time Core::next_deadline() const {
     Time next = Time::max();
     if (role_ == Role::leader) {
         next = std::min(leading_.heartbeat_at, leading_.quorum_check_at);
+        if (leading_.tell_commit_at > now_) next = std::min(next, leading_.tell_commit_at);
     } else if (may_campaign() || leader_) {
         next = election_deadline_;
     }

@@ -161,6 +161,8 @@ class Core {
 
     // ---- sending (core_replication.cpp)
     void replicate_to(Progress& peer);
+    bool has_commit_news(const Progress& peer) const;
+    bool anyone_has_commit_news() const;
     bool send_entries(Progress& peer);
     void send_append(Progress& peer, Index last, std::uint64_t bytes);
     void want_entries(Progress& peer);
@@ -301,6 +303,7 @@ class Core {
         std::uint64_t round = 0;
         Time heartbeat_at{};
         Time quorum_check_at{};
+        Time tell_commit_at = Time::max();  // max: nobody waits for news of the commit index
         Ring<Uncommitted> uncommitted;
         std::uint64_t uncommitted_bytes = 0;
         std::vector<WaitingRead> reads;

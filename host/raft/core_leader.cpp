@@ -32,7 +32,10 @@ void Core::lead() {
     drive_transfer();
     promote_ready();
     start_read_round();
+    Time& tell_at = leading_.tell_commit_at;
+    if (tell_at == Time::max() && anyone_has_commit_news()) tell_at = now_ + options_.commit_delay;
     for (Progress& peer : leading_.peers) replicate_to(peer);
+    if (!anyone_has_commit_news()) tell_at = Time::max();
     std::erase_if(leading_.peers, [this](const Progress& peer) {
         if (!peer.leaving) return false;
         bool told = peer.match >= peer.leaving->entry && peer.told_commit >= peer.leaving->entry &&
@@ -46,6 +49,9 @@ void Core::tick_leader() {
     if (options_.check_quorum && now_ >= leading_.quorum_check_at) {
         if (!hears_a_quorum()) return become_follower(hard_.term, {});
         leading_.quorum_check_at = now_ + options_.election_timeout;
+    }
+    if (now_ >= leading_.tell_commit_at) {
+        for (Progress& peer : leading_.peers) peer.dirty = true;
     }
     if (now_ < leading_.heartbeat_at) return;
     leading_.heartbeat_at = now_ + options_.heartbeat_interval;

@@ -21,11 +21,20 @@ void Core::replicate_to(Progress& peer) {
     }
     bool sent = send_entries(peer);
     peer.fetched.clear();  // the driver keeps them for this turn only
-    Index tellable = std::min(commit_, peer.next.prev());
-    bool commit_is_news =
-        peer.state == PeerState::replicate && peer.told_commit < tellable &&
-        peer.may_send(options_);  // behind a full window it comes with what follows
-    if (!sent && (greet || commit_is_news)) send_append(peer, peer.next.prev(), 0);
+    bool tell = now_ >= leading_.tell_commit_at && has_commit_news(peer);
+    if (!sent && (greet || tell)) send_append(peer, peer.next.prev(), 0);
+}
+
+// Behind a full window the news come with what follows.
+bool Core::has_commit_news(const Progress& peer) const {
+    return peer.state == PeerState::replicate && peer.may_send(options_) &&
+           peer.told_commit < std::min(commit_, peer.next.prev());
+}
+
+bool Core::anyone_has_commit_news() const {
+    const auto& peers = leading_.peers;
+    return std::any_of(peers.begin(), peers.end(),
+                       [this](const Progress& peer) { return has_commit_news(peer); });
 }
 
 bool Core::send_entries(Progress& peer) {

@@ -353,6 +353,9 @@ struct Output {
 struct Options {
     Duration election_timeout = 1s;  // drawn anew from [t, 2t) each time it is armed (§3.4)
     Duration heartbeat_interval = 100ms;
+    // A new commit index waits so long for entries to travel with, before it gets a message of its own:
+    // what a busy group need not send twice. 0: it does not wait.
+    Duration commit_delay = 5ms;
     std::uint32_t max_append_entries = 4096;             // per message
     std::uint64_t max_append_bytes = 1024 * 1024;        // per message; one entry may exceed it
     std::uint32_t max_inflight_messages = 64;            // per peer

@@ -257,6 +257,7 @@ TEST(HostMembers, leadership_does_not_go_where_it_cannot) {
 
 TEST(HostMembers, snapshots_are_taken_where_they_are_asked_for_and_listed) {
     Demo cluster;
+    cluster.scheduler.run_for(10ms);  // until h2 knows what is committed
     auto one = cluster.snapshot(cluster.host("h4"), "h2");
     ASSERT_TRUE(one.has_value()) << to_string(one.error());
     ASSERT_EQ(one->size(), 1u);

@@ -27,6 +27,7 @@ VoteKind parse_kind(const std::string& word) {
 
 Script::Script() {
     options_.max_append_bytes = 1000;
+    options_.commit_delay = {};
     now_ = Time{} + 1s;
     commands_ = {{"start", &Script::start},       {"member", &Script::member},
                  {"campaign", &Script::campaign}, {"propose", &Script::propose},
@@ -61,6 +62,8 @@ void Script::set_options(const Words& words) {
     };
     turn("pre_vote", options_.pre_vote);
     turn("check_quorum", options_.check_quorum);
+    if (words.named.contains("commit_delay"))
+        options_.commit_delay = 1ms * static_cast<int>(words.named_number("commit_delay"));
     if (words.named.contains("reads")) slow_reads_ = words.named.at("reads") == "slow";
     if (words.named.contains("disk")) fast_disk_ = words.named.at("disk") == "fast";
     auto set = [&](const char* key, auto& option) {

@@ -25,6 +25,7 @@ World::Settings World::draw(Random& random) {
     s.options.election_timeout = 20ms + 1ms * static_cast<int>(random.below(100));
     s.options.heartbeat_interval =
         s.options.election_timeout / static_cast<int>(3 + random.below(8));
+    s.options.commit_delay = 1ms * static_cast<int>(random.below(5));
     s.options.max_append_entries =
         static_cast<std::uint32_t>(1 + random.below(chance(50) ? 2 : 20));
     s.options.max_append_bytes = 1 + random.below(200);

@@ -46,6 +46,7 @@ void draw_group(Random& random, Settings& s) {
     constexpr std::array<std::uint32_t, 4> batches{1, 4, 64, 1024};
     s.group.raft.election_timeout = pick(random, timeouts);
     s.group.raft.heartbeat_interval = s.group.raft.election_timeout / 8;
+    s.group.raft.commit_delay = 1ms * static_cast<int>(between(random, 0, 5));
     s.group.raft.pre_vote = chance(random, 0.6);  // without, more members campaign at once
     s.group.raft.max_append_entries = pick(random, batches);
     s.group.raft.max_append_bytes = between(random, 200, 20'000);
@@ -60,6 +61,7 @@ void draw_group(Random& random, Settings& s) {
     s.group.snapshot_piece_timeout = 300ms;
     s.log.file_bytes = between(random, 32, 256) * 1024;
     s.log.held_bytes = between(random, 2'000, 100'000);
+    s.log.waiting_files = static_cast<std::uint32_t>(between(random, 0, 3));
     s.log.low_bytes = 0;
     s.log.low_percent = 0;
 }
