@@ -12,6 +12,9 @@ import time
 NOT_OF_DEV = ("raft.election_timeout", "raft.heartbeat_interval", "wal.file_size")
 
 
+SLICE = 100_000_000  # ns, of a load's report
+
+
 class Failed(Exception):
     """A row that could not be measured, and why."""
 
@@ -145,6 +148,21 @@ class Cluster:
         return json.loads(self.tools.run("probe", verb, *endpoints, "--group", group, *arguments,
                                          timeout=timeout))
 
+    @contextlib.contextmanager
+    def loaded(self, group, leader):
+        """Full load on a group while the body runs; what it gives tells of it afterwards."""
+        command = [self.tools.path("probe"), "load", "--endpoint", leader["client"], "--group", group,
+                   "--window", "2500"]
+        load = Load()
+        program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            yield load
+        finally:
+            said, _ = program.communicate()
+        told = json.loads(said)
+        load.slices = [(told["begin_ns"] + (i + 1) * SLICE, count * 1e9 / SLICE)
+                       for i, count in enumerate(told["acknowledged"])]
+
     def wait_until_level(self, group, timeout=60):
         """Until every member has applied the same, and the leader commits nothing more."""
         end = time.monotonic() + timeout
@@ -156,8 +174,23 @@ class Cluster:
         raise Failed(f"the members of {group} are not level after {timeout} s")
 
     def written_bytes(self):
-        """What each host has had written to the device since it began."""
-        return {host["name"]: io_of(host["pid"])["write_bytes"] for host in self.hosts}
+        """What each host has written to files since it began. The kernel's write_bytes are more than reaches the
+        device: a write that touches a part of a large folio counts as the whole of it."""
+        return {host["name"]: io_of(host["pid"])["wchar"] for host in self.hosts}
+
+
+class Load:
+    """A load that is over: when each slice ended, in ns of the monotonic clock, and how many a second it had."""
+    slices = ()
+
+
+def rate(load, begin, end):
+    """Commands a second from begin to end; None: from or to where the load was under way."""
+    inside = [each for at, each in load.slices[5:-5]
+              if (begin is None or at - SLICE >= begin) and (end is None or at <= end)]
+    if not inside:
+        raise Failed("too few slices of the load to say how fast it was")
+    return sum(inside) / len(inside)
 
 
 def io_of(pid):
@@ -176,11 +209,10 @@ def resident_bytes(pid):
 
 
 def device_of(directory):
-    """Sectors written and syncs (flushes) done by the device under a directory: None if it has no counters."""
+    """Bytes written to the device under a directory, and its flushes: one a sync."""
     number = os.stat(directory).st_dev
     for line in pathlib.Path("/proc/diskstats").read_text().splitlines():
         fields = line.split()
         if (int(fields[0]), int(fields[1])) == (os.major(number), os.minor(number)):
-            flushes = int(fields[18]) if len(fields) > 18 else None
-            return {"bytes": int(fields[9]) * 512, "flushes": flushes}
-    return None
+            return {"bytes": int(fields[9]) * 512, "flushes": int(fields[18])}
+    raise Failed(f"the kernel counts nothing of the device under {directory}")

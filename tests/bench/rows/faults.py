@@ -1,21 +1,17 @@
 """Rows of what goes wrong: a leader killed or frozen, a cluster restarted, a member far behind."""
 
 import concurrent.futures
-import contextlib
-import json
 import os
 import signal
-import subprocess
 import time
 
-from .cluster import Failed
+from .cluster import Failed, rate
 from .report import Found, Row, median, thousands
 
 FAST = {"raft__election_timeout": "100ms", "raft__heartbeat_interval": "20ms"}
 ENTRIES = 1_000_000
 CATCH_UP_MAX = 60  # seconds
 UNDER_WAY = 20_000  # entries that a member may be behind and yet be level, under full load
-SLICE = 100_000_000  # ns, of the load's report
 SETTLED = 1_000_000_000  # ns after being level
 
 
@@ -85,7 +81,7 @@ def catch_up(tools):
         behind = next(host for host in cluster.hosts if host["name"] != leader["name"])
         cluster.quorate("dev", "kill", behind["name"])
         fill(cluster, "g", ENTRIES)
-        with loaded(cluster, leader) as load:
+        with cluster.loaded("g", leader) as load:
             time.sleep(3)  # full load on two members
             back = time.monotonic_ns()
             cluster.quorate("dev", "restart", behind["name"])
@@ -93,43 +89,15 @@ def catch_up(tools):
             time.sleep(4)  # full load on three
     if level is None:
         return Found(f"not level after {CATCH_UP_MAX} s of full load", "at most 20 % less", False)
-    during = rate(load.slices, back, level)
-    three = rate(load.slices, level + SETTLED, None)
-    two = rate(load.slices, None, back)
+    during = rate(load, back, level)
+    three = rate(load, level + SETTLED, None)
+    two = rate(load, None, back)
     tools.tell({"system": "quorate", "workload": "catch-up", "members": 3, "entries": ENTRIES,
                 "seconds": (level - back) / 1e9, "ops_s": during, "ops_s_level": three, "ops_s_two": two})
     return Found(f"{thousands(during)}/s meanwhile", "0.8 x", during >= 0.8 * three,
                  f"{thousands(three)}/s once level", f"{during / three:.2f}",
                  f"{thousands(ENTRIES)} entries behind, level after {(level - back) / 1e9:.1f} s; "
                  f"{thousands(two)}/s with two members")
-
-
-class Load:
-    slices = ()  # (when it ended, in ns of the monotonic clock; how many a second), once the load is over
-
-
-# Full load on group g while the body runs.
-@contextlib.contextmanager
-def loaded(cluster, leader):
-    command = [cluster.tools.path("probe"), "load", "--endpoint", leader["client"], "--group", "g",
-               "--window", "2500"]
-    load = Load()
-    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        yield load
-    finally:
-        said, _ = program.communicate()
-    told = json.loads(said)
-    load.slices = [(told["begin_ns"] + (i + 1) * SLICE, count * 1e9 / SLICE)
-                   for i, count in enumerate(told["acknowledged"])]
-
-
-def rate(slices, begin, end):
-    inside = [each for at, each in slices[5:-5]
-              if (begin is None or at - SLICE >= begin) and (end is None or at <= end)]
-    if not inside:
-        raise Failed("too few slices of the load to say how fast it was")
-    return sum(inside) / len(inside)
 
 
 # When the member had applied what the leader had, but for what is under way; None if it never did.
