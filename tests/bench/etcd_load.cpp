@@ -1,7 +1,8 @@
-// A load on etcd, for `./dev bench --peers`: unary gRPC calls (KV.Put, KV.Range) over HTTP/2, closed loop.
-// gRPC's own client would cost etcd processor time that it does not need on the machine they share, so this one
-// speaks the little of HTTP/2 that such calls take: header blocks of literals, one DATA frame a request. An answer that holds
-// a message is a success; what fails comes with trailers alone.
+// A load on etcd, for `./dev bench --peers`: unary gRPC calls (KV.Put, KV.Range) over HTTP/2, in a
+// closed loop. gRPC's own client would cost etcd processor time that it does not need on the machine
+// they share, so this one speaks the little of HTTP/2 that such calls take: header blocks of literals,
+// one DATA frame a request. An answer that holds a message is a success; what fails comes with
+// trailers alone.
 //
 //     etcd_load --endpoint 127.0.0.1:2379 --clients 64 --workload put
 #include <CLI/CLI.hpp>
