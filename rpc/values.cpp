@@ -60,6 +60,7 @@ void encode(const Error& error, schema::Failure::Builder out) {
     out.setMessage(error.what);
     out.setHint(std::string(error.advice()));
     out.setRetryable(info.retryable);
+    out.setRetryAfterMs(error.retry_after_ms);
 }
 
 void encode(EntryId id, schema::EntryId::Builder out) {
@@ -229,7 +230,7 @@ EntryId entry_id(std::uint64_t term_value, std::uint64_t index_value) {
 
 Error decode(schema::Failure::Reader in) {
     return {static_cast<Errc>(in.getCode()), Source::text(in.getMessage()),
-            Source::text(in.getHint())};
+            Source::text(in.getHint()), in.getRetryAfterMs()};
 }
 
 EntryId decode(schema::EntryId::Reader in) {

@@ -39,6 +39,8 @@ struct Error {
     Errc code;
     std::string what;
     std::string hint = {};
+    // Of what is refused because too much is under way: when it is likely to be taken; 0: not known.
+    std::uint32_t retry_after_ms = 0;
 
     std::string_view advice() const { return hint.empty() ? error_info(code).hint : hint; }
 };

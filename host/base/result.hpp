@@ -4,6 +4,7 @@
 
 #include <boost/system/result.hpp>
 
+#include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -29,6 +30,11 @@ using Result = boost::system::result<T, Error>;
 
 inline Error fail(Errc code, std::string what, std::string hint = {}) {
     return Error{code, std::move(what), std::move(hint)};
+}
+
+// Too much is under way. `retry_after_ms`: when it is likely to be taken; 0: not known.
+inline Error fail_overloaded(std::string what, std::uint32_t retry_after_ms) {
+    return Error{Errc::overloaded, std::move(what), {}, retry_after_ms};
 }
 
 }  // namespace quorate

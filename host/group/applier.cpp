@@ -11,6 +11,9 @@
 namespace quorate::group {
 namespace {
 
+// How often it looks whether replies were taken, while there are too many.
+constexpr Duration readers_looked_for_every = 1ms;
+
 Index index_of(const machine::Command& command) {
     return command.id.index;
 }
@@ -34,9 +37,21 @@ void Applier::schedule() {
     });
 }
 
+// More replies than there is room for would be made while those that are there wait to be read: they
+// leave first. Who never reads his is hung up on (rpc/gateway), and a command's caller has its deadline.
+void Applier::wait_for_readers() {
+    if (scheduled_) return;
+    scheduled_ = true;
+    env_.scheduler.at(env_.scheduler.now() + readers_looked_for_every, [this] {
+        scheduled_ = false;
+        run();
+    });
+}
+
 // About one batch; the rest is posted, so that the shard's other groups get their turn.
 void Applier::run() {
     std::uint64_t budget = pace_;
+    if (state_ == State::running && env_.replies.full()) return wait_for_readers();
     while (budget > 0 && state_ == State::running && !reading_ && applied_.index < commit_) {
         Index from = applied_.index.next();
         // What lies before a fault that was met is applied one by one.

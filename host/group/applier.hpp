@@ -58,6 +58,7 @@ class Applier {
         MachineSource source;
         Standstill standstill;  // as it was remembered
         ApplyListener& listener;
+        ReplyRoom& replies;  // while it is full, nothing is applied
     };
 
     Applier(Environment environment, Limits limits)
@@ -65,7 +66,7 @@ class Applier {
           limits_(limits),
           standstill_(std::move(env_.standstill)),
           reached_{standstill_.reached, standstill_.outcome_hash},
-          outcome_(env_.source.group) {}
+          outcome_(env_.source.group, env_.replies) {}
 
     // What was found at the start; then entries may come. Pre: once, before commit_to().
     void begin(FoundState found);
@@ -122,6 +123,7 @@ class Applier {
     void stand_still(Error error);
     // ---- entries (applier.cpp)
     void schedule();
+    void wait_for_readers();
     void run();
     const raft::Entry* find(Index index) const;
     void read_entries(Index from);

@@ -68,10 +68,7 @@ void Courier::submit(SharedKey group, Bytes payload, Time deadline,
     }
     std::size_t bytes = payload.size();
     if (!admit(bytes)) {
-        return done(NotApplied{
-            fail(Errc::overloaded,
-                 place(*group, shard_.name()) + ": too many commands are being forwarded"),
-            {}});
+        return done(NotApplied{overloaded(*group, "commands"), {}});
     }
     Journey journey{group, deadline, {}, fail(Errc::no_leader, "no leader is known")};
     shard_.operations().run<Outcome>(deliver(std::move(journey), std::move(payload)),
@@ -136,8 +133,7 @@ void Courier::query(SharedKey group, Query query, Time deadline, Reply<QueryAnsw
 void Courier::send_query(SharedKey group, Query query, Time deadline, Reply<QueryAnswer> done) {
     std::size_t bytes = query.query.size();
     if (!admit(bytes)) {
-        return done(fail(Errc::overloaded,
-                         place(*group, shard_.name()) + ": too many queries are being forwarded"));
+        return done(overloaded(*group, "queries"));
     }
     Journey journey{group, deadline, {}, fail(Errc::no_leader, "no leader is known")};
     shard_.operations().run<Result<QueryAnswer>>(
@@ -315,8 +311,15 @@ Error Courier::gave_up(const Journey& journey) const {
                                      to_string(journey.last));
 }
 
+Error Courier::overloaded(const GroupKey& group, const char* what) const {
+    return fail_overloaded(place(group, shard_.name()) + ": too many " + what +
+                               " are being forwarded to leaders on other hosts",
+                           load_.rate.retry_after_ms(load_.commands));
+}
+
 bool Courier::admit(std::size_t bytes) {
     const HostOptions& options = shard_.options();
+    load_.rate.look(shard_.now());
     if (load_.commands >= options.max_forwarded_commands ||
         load_.bytes + bytes > options.max_forwarded_bytes) {
         return false;
@@ -328,6 +331,7 @@ bool Courier::admit(std::size_t bytes) {
 
 void Courier::release(std::size_t bytes) {
     --load_.commands;
+    load_.rate.drained(1);
     load_.bytes -= bytes;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "host/base/drain_rate.hpp"
 #include "host/group/operation.hpp"
 #include "host/group/service.hpp"
 
@@ -90,7 +91,9 @@ class Courier {
     struct Load {
         std::uint32_t commands = 0;
         std::uint64_t bytes = 0;
+        DrainRate rate;  // of commands and queries
     };
+    Error overloaded(const GroupKey& group, const char* what) const;
     bool admit(std::size_t bytes);
     void release(std::size_t bytes);
 

@@ -81,6 +81,10 @@ void Group::plugins_changed() {
     impl_->guarded([&] { impl_->plugins_changed(); });
 }
 
+void Group::shrink_cache(std::uint64_t keep) {
+    impl_->guarded([&] { impl_->shrink_cache(keep); });
+}
+
 const Registration& Group::registration() const {
     return impl_->registration();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "host/group/host_memory.hpp"
 #include "host/group/registration.hpp"
 #include "host/group/scheduler.hpp"
 #include "host/group/service.hpp"
@@ -17,10 +18,12 @@ namespace quorate::group {
 struct GroupOptions {
     raft::Options raft;
     std::uint64_t max_command_bytes = 8ull << 20;  // larger: command_too_large
-    // Of commands submitted and not yet answered; more: overloaded.
+    // Of commands submitted and not yet settled, of those that wait for this member's disk, and of
+    // queries not yet answered, each for itself; more: overloaded.
     std::uint64_t max_queued_bytes = 64ull << 20;
     std::uint32_t max_queued_commands = 65536;  // and as many queries
-    std::uint64_t cache_bytes = 32ull << 20;    // recent entries kept in memory for followers
+    // Recent entries kept in memory for followers; twice that while they wait to be applied.
+    std::uint64_t cache_bytes = 32ull << 20;
     // Applied entries between automatic snapshots; 0: only when asked.
     std::uint64_t snapshot_interval_entries = 65536;
     // Kept behind a snapshot, so that a short absence needs no transfer.
@@ -52,6 +55,8 @@ class GroupObserver {
     virtual void machine_changed(GroupId group, const machine::MachineRef& machine) = 0;
     // The member is no longer in its group, or the group was deleted: erase it.
     virtual void ended(GroupId group) = 0;
+    // The caches of the host's members are full, this one's among them: each is to be cut to its share.
+    virtual void caches_full() {}
 };
 
 // One member of a group: consensus core, log, machine, queries and snapshots as one object that
@@ -73,6 +78,7 @@ class Group {
         machine::MachineFactory& machines;
         GroupObserver& observer;
         HostName host;
+        SharedHostMemory memory = {};  // none: the member counts for itself
     };
 
     Group(Environment environment, GroupOptions options, Registration registration,
@@ -112,6 +118,9 @@ class Group {
     void status_with_state_hash(Reply<MemberStatus> done);
     // A plugin was installed: a member that waits for it, or for another build of its machine, goes on.
     void plugins_changed();
+    // Keeps no more of its recent entries in memory than that, but for what is not durable yet, and as
+    // much again that waits to be applied.
+    void shrink_cache(std::uint64_t keep);
 
     const Registration& registration() const;
     bool is_leader() const;

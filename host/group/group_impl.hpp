@@ -53,6 +53,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     void list_snapshots(Reply<std::vector<SnapshotSummary>> done);
     void status_with_state_hash(Reply<MemberStatus> done);
     void plugins_changed();
+    void shrink_cache(std::uint64_t keep);
 
     MemberStatus status() const;
     const Registration& registration() const { return registration_; }
@@ -116,11 +117,14 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     void on(const raft::Proposed& proposed);
     void install(EntryId snapshot);
     void trim_cache();
+    void drop_cached(std::uint64_t keep);
+    void count_cache();
     void arm_tick();
     void remember_hosts(const raft::Membership& membership);
 
     // ---- requests
     Error machine_trouble() const;
+    std::optional<Error> overload(std::uint64_t bytes) const;
     std::optional<NotApplied> refusal(const Bytes& payload, Time deadline) const;
     std::vector<PeerProgress> progress() const;
     MemberState state() const;
@@ -132,6 +136,8 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     Phase phase_ = Phase::created;
     std::string trouble_;
 
+    SharedHostMemory memory_;
+    ReplyRoom replies_;
     MemberScheduler scheduler_;
     Deadlines deadlines_;
     Background background_;
@@ -155,9 +161,12 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     struct Storing {
         Ticket ticket;
         Index last;
+        std::uint64_t bytes = 0;  // of payloads
     };
     std::deque<Storing> storing_;
+    std::uint64_t unstored_bytes_ = 0;  // of them all
     Index durable_;
+    std::uint64_t cached_bytes_ = 0;  // of cache_, as memory_ counts it
 
     // Entries read back for a peer; they go out with the turn that follows.
     std::map<MemberId, std::vector<std::vector<raft::Entry>>> fetched_;

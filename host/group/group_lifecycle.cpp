@@ -24,6 +24,8 @@ Group::Impl::Impl(Environment environment, GroupOptions options, Registration re
       options_(options),
       registration_(std::move(registration)),
       recovered_(std::move(recovered)),
+      memory_(env_.memory ? env_.memory : std::make_shared<HostMemory>(HostMemory::Limits{})),
+      replies_(memory_),
       scheduler_(env_.scheduler, [this](const std::exception& e) { fence(e); }),
       deadlines_(scheduler_),
       background_(scheduler_),
@@ -32,10 +34,10 @@ Group::Impl::Impl(Environment environment, GroupOptions options, Registration re
           {scheduler_, background_, env_.log, cache_,
            MachineSource{env_.machines, env_.snapshots, first_build(env_.machines, registration_),
                          registration_.group, registration_.name},
-           registration_.standstill, *this},
+           registration_.standstill, *this, replies_},
           {options_.apply_batch}),
       submissions_(scheduler_, deadlines_, linger_timeouts * options_.raft.election_timeout),
-      queries_(*this, scheduler_, deadlines_, options_.raft),
+      queries_(*this, scheduler_, deadlines_, replies_, options_.raft),
       changes_(*this, deadlines_),
       taker_({*this, background_, env_.snapshots, env_.log, applier_, options_, registration_,
               env_.host}),
@@ -43,12 +45,16 @@ Group::Impl::Impl(Environment environment, GroupOptions options, Registration re
                 options_, registration_}),
       sender_({background_, scheduler_, deadlines_, env_.snapshots, env_.links, options_,
                registration_}) {
+    ++memory_->members;
     remember_hosts(registration_.initial);
 }
 
 Group::Impl::~Impl() {
     if (tick_timer_ != 0) scheduler_.cancel(tick_timer_);
     if (attached_) env_.log.detach(registration_.group);
+    memory_->unstored -= unstored_bytes_;
+    memory_->cached -= cached_bytes_;
+    --memory_->members;
 }
 
 // ---- start --------------------------------------------------------------------------------------

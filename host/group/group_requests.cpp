@@ -31,6 +31,24 @@ Error Group::Impl::machine_trouble() const {
                   machine().error());
 }
 
+// Why one more command of so many bytes would be too much; nothing if it is not.
+std::optional<Error> Group::Impl::overload(std::uint64_t bytes) const {
+    if (submissions_.count() >= options_.max_queued_commands ||
+        submissions_.bytes() + bytes > options_.max_queued_bytes) {
+        return fail_overloaded(std::to_string(submissions_.count()) + " commands of " +
+                                   std::to_string(submissions_.bytes()) +
+                                   " bytes wait for their answers",
+                               submissions_.retry_after_ms());
+    }
+    if (unstored_bytes_ > options_.max_queued_bytes || memory_->disk_is_behind()) {
+        return fail_overloaded(
+            "the leader's disk is behind: " + std::to_string(memory_->unstored.load()) +
+                " bytes wait for it, " + std::to_string(unstored_bytes_) + " of them this group's",
+            submissions_.retry_after_ms());
+    }
+    return std::nullopt;
+}
+
 // Why a command is not even taken; nothing if it is.
 std::optional<NotApplied> Group::Impl::refusal(const Bytes& payload, Time deadline) const {
     if (!is_active()) return NotApplied{why_inactive(), {}};
@@ -55,11 +73,8 @@ std::optional<NotApplied> Group::Impl::refusal(const Bytes& payload, Time deadli
                                                    " bytes, the limit is " +
                                                    std::to_string(options_.max_command_bytes));
     }
-    if (submissions_.count() >= options_.max_queued_commands ||
-        submissions_.bytes() + payload.size() > options_.max_queued_bytes) {
-        return refuse(Errc::overloaded, std::to_string(submissions_.count()) + " commands of " +
-                                            std::to_string(submissions_.bytes()) +
-                                            " bytes wait for their answers");
+    if (std::optional<Error> full = overload(payload.size())) {
+        return NotApplied{std::move(*full), leader_host()};
     }
     if (env_.log.space() == storage::Space::low) {
         return refuse(Errc::disk_full, "the leader's disk is nearly full");
@@ -78,9 +93,12 @@ void Group::Impl::query(ReadLevel level, Index at_least, Bytes query, Time deadl
     if (left_ || applier_.state() == Applier::State::ended) {
         return done(fail(Errc::no_such_group, "the group was deleted"));
     }
-    if (queries_.count() >= options_.max_queued_commands) {
-        return done(fail(Errc::overloaded,
-                         std::to_string(queries_.count()) + " queries wait for their answers"));
+    if (queries_.count() >= options_.max_queued_commands ||
+        queries_.bytes() + query.size() > options_.max_queued_bytes) {
+        return done(fail_overloaded(std::to_string(queries_.count()) + " queries of " +
+                                        std::to_string(queries_.bytes()) +
+                                        " bytes wait for their answers",
+                                    queries_.retry_after_ms()));
     }
     queries_.add({level, at_least, std::move(query), deadline}, std::move(done));
 }

@@ -32,6 +32,8 @@ void Group::Impl::stored(Ticket ticket) {
         if (!is_active() || !ticket) return;
         while (!storing_.empty() && storing_.front().ticket <= ticket) {
             durable_ = storing_.front().last;
+            unstored_bytes_ -= storing_.front().bytes;
+            memory_->unstored -= storing_.front().bytes;
             storing_.pop_front();
         }
         step(raft::Stored{ticket});
@@ -125,7 +127,11 @@ void Group::Impl::write(raft::Store store) {
                                        : last;
     for (Storing& earlier : storing_) earlier.last = std::min(earlier.last, kept);
     durable_ = std::min(durable_, kept);
-    storing_.push_back({store.ticket, last});
+    std::uint64_t bytes = 0;
+    for (const raft::Entry& entry : store.entries) bytes += entry.payload.size();
+    unstored_bytes_ += bytes;
+    memory_->unstored += bytes;
+    storing_.push_back({store.ticket, last, bytes});
     env_.log.write(registration_.group, std::move(store));
 }
 
@@ -194,9 +200,10 @@ void Group::Impl::on(const raft::Proposed& proposed) {
             return submissions_.refused(
                 proposed.id, {fail(Errc::not_leader, "leadership is being handed over"), {}});
         case raft::ProposeRefusal::too_many_uncommitted:
-            return submissions_.refused(
-                proposed.id,
-                {fail(Errc::overloaded, "too much of the log is not committed"), leader_host()});
+            return submissions_.refused(proposed.id,
+                                        {fail_overloaded("too much of the log is not committed",
+                                                         submissions_.retry_after_ms()),
+                                         leader_host()});
     }
 }
 
@@ -228,10 +235,27 @@ void Group::Impl::install(EntryId snapshot) {
 // Entries that are not durable may be asked of the cache alone; those that are not applied yet will
 // be asked for next, unless applying has stopped and the log grows all the same.
 void Group::Impl::trim_cache() {
-    if (cache_.bytes() <= options_.cache_bytes) return;
-    bool trimmed = cache_.trim(options_.cache_bytes, std::min(durable_, applied().index).next());
-    trimmed |= cache_.trim(2 * options_.cache_bytes, durable_.next());
+    if (cache_.bytes() > options_.cache_bytes) drop_cached(options_.cache_bytes);
+    count_cache();
+    if (memory_->caches_full()) env_.observer.caches_full();
+}
+
+void Group::Impl::drop_cached(std::uint64_t keep) {
+    bool trimmed = cache_.trim(keep, std::min(durable_, applied().index).next());
+    trimmed |= cache_.trim(2 * keep, durable_.next());
     if (trimmed) core_->step(raft::CacheTrimmed{cache_.first()});
+}
+
+void Group::Impl::count_cache() {
+    memory_->cached += cache_.bytes() - cached_bytes_;  // less is a wrap, and comes out right
+    cached_bytes_ = cache_.bytes();
+}
+
+// The host's members keep too much between them, idle ones included.
+void Group::Impl::shrink_cache(std::uint64_t keep) {
+    if (!is_active() || cache_.bytes() <= keep) return;
+    drop_cached(keep);
+    count_cache();
 }
 
 // ---- what applying did ------------------------------------------------------------------------------

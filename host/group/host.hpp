@@ -18,8 +18,9 @@ namespace quorate::group {
 struct HostOptions {
     HostName name;
     std::string cluster;
-    std::string version;  // the release, for list_hosts()
-    GroupOptions group;   // of every member here
+    std::string version;        // the release, for list_hosts()
+    GroupOptions group;         // of every member here
+    HostMemory::Limits memory;  // of them all together
 
     Duration attempt_timeout = 1s;     // one question to another host, within a longer operation
     Duration backoff_first = 10ms;     // pause between attempts, doubled each time ...

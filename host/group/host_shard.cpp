@@ -12,7 +12,9 @@
 namespace quorate::group {
 
 HostContext::HostContext(Host::Environment surroundings, HostOptions settings)
-    : environment(surroundings), options(std::move(settings)) {}
+    : environment(surroundings),
+      options(std::move(settings)),
+      memory(std::make_shared<HostMemory>(options.memory)) {}
 
 HostContext::~HostContext() {
     // Operations hold what the rest of the context owns.
@@ -26,7 +28,7 @@ HostShard::HostShard(HostContext& host, std::size_t index, ShardLoop loop)
       scheduler_(*loop.scheduler, [](const std::exception&) { throw; }),
       transport_(*loop.transport),
       members_({scheduler_, transport_, host.environment.log, host.environment.snapshots,
-                host.environment.machines, *this, host.options.name},
+                host.environment.machines, *this, host.options.name, host.memory},
                host.options.group),
       requests_(scheduler_, transport_, index),
       seen_(host.options.seen_requests),

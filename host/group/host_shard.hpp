@@ -34,6 +34,7 @@ struct HostContext {
 
     Host::Environment environment;
     HostOptions options;
+    SharedHostMemory memory;
     std::vector<std::unique_ptr<HostShard>> shards;
     std::unique_ptr<Residents> residents;     // thread: shard 0
     std::unique_ptr<PluginExchange> plugins;  // thread: shard 0
@@ -55,6 +56,7 @@ class HostShard final : public HostService, public PeerReceiver, ShardObserver {
     const HostName& name() const override { return host_.options.name; }
     const std::string& cluster() const override { return host_.options.cluster; }
     std::vector<KnownHost> known_hosts() const override;
+    bool is_short_of_room() const override { return host_.memory->replies_full(); }
     void open_group(const std::string& name, Time deadline,
                     Reply<std::shared_ptr<GroupPort>> done) override;
     void create_group(CreateGroup request, Time deadline, Reply<GroupLocation> done) override;

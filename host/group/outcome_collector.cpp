@@ -74,7 +74,7 @@ void OutcomeCollector::reply(std::size_t entry, ByteView bytes) {
     advance(entry + 1);
     hash_.reply(bytes);
     if (!replies_[entry].wanted) return;
-    replies_[entry].bytes = Bytes::copy_of(bytes);
+    replies_[entry].bytes = room_.count(Bytes::copy_of(bytes));
     reply_bytes_ += bytes.size();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "host/group/host_memory.hpp"
 #include "host/machine/machine.hpp"
 #include "host/machine/outcome_hash.hpp"
 
@@ -16,7 +17,7 @@ namespace quorate::group {
 // Thread: the shard.
 class OutcomeCollector final : public machine::ApplySink {
  public:
-    explicit OutcomeCollector(GroupId group) : group_(group) {}
+    OutcomeCollector(GroupId group, ReplyRoom& room) : group_(group), room_(room) {}
 
     void start_from(std::uint64_t hash) { hash_ = machine::OutcomeHash(hash); }
     std::uint64_t hash() const { return hash_.value(); }
@@ -48,6 +49,7 @@ class OutcomeCollector final : public machine::ApplySink {
     void advance(std::size_t commands);
 
     const GroupId group_;
+    ReplyRoom& room_;  // where the replies that are kept count
     machine::OutcomeHash hash_;
     std::span<const machine::Command> batch_;
     std::vector<Kept> replies_;

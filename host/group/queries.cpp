@@ -8,6 +8,8 @@ namespace quorate::group {
 
 void Queries::add(Query query, Reply<QueryAnswer> done) {
     QueryId id = ++last_id_;
+    bytes_ += query.bytes.size();
+    rate_.look(scheduler_.now());
     Deadlines::Key deadline = deadlines_.add(query.deadline, [this, id] { expire(id); });
     // Never behind what this member has answered before: a machine that is being rebuilt is.
     Index fence = std::max(query.at_least, member_.highest_applied());
@@ -110,13 +112,19 @@ Result<QueryAnswer> Queries::ask_machine(const Pending& query) const {
     if (query.level == ReadLevel::leader && !member_.leads()) {
         return fail(Errc::not_leader, "this member does not lead the group");
     }
+    if (replies_.full()) {
+        return fail_overloaded("too many answers of this member wait to be read",
+                               DrainRate::retry_ms_unknown);
+    }
     TRY(const machine::Machine* machine, member_.machine());
     TRY(Bytes reply, machine->query(query.bytes.view()));
-    return QueryAnswer{member_.applied(), std::move(reply), member_.leader_host()};
+    return QueryAnswer{member_.applied(), replies_.count(std::move(reply)), member_.leader_host()};
 }
 
 void Queries::finish(QueryId id, Result<QueryAnswer> result) {
     auto done = pending_.extract(id);
+    bytes_ -= done.mapped().bytes.size();
+    rate_.drained(1);
     deadlines_.remove(done.mapped().deadline);
     if (done.mapped().fenced) fenced_.erase(*done.mapped().fenced);
     ++answered_;
@@ -126,6 +134,7 @@ void Queries::finish(QueryId id, Result<QueryAnswer> result) {
 void Queries::expire(QueryId id) {
     auto late = pending_.extract(id);
     if (late.empty()) return;
+    bytes_ -= late.mapped().bytes.size();
     std::string waited_for = late.mapped().waits_for;
     if (late.mapped().fenced) {
         fenced_.erase(*late.mapped().fenced);
@@ -143,6 +152,7 @@ void Queries::fail_all(const Error& why) {
     unasked_.clear();
     parked_.clear();
     fenced_.clear();
+    bytes_ = 0;
     for (auto& [id, query] : std::exchange(pending_, {})) {
         deadlines_.remove(query.deadline);
         query.done(why);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include "host/base/drain_rate.hpp"
 #include "host/group/deadlines.hpp"
+#include "host/group/host_memory.hpp"
 #include "host/group/member.hpp"
 #include "host/group/service.hpp"
 
@@ -17,10 +19,12 @@ namespace quorate::group {
 // Thread: the shard.
 class Queries {
  public:
-    Queries(Member& member, Scheduler& scheduler, Deadlines& deadlines, const raft::Options& raft)
+    Queries(Member& member, Scheduler& scheduler, Deadlines& deadlines, ReplyRoom& replies,
+            const raft::Options& raft)
         : member_(member),
           scheduler_(scheduler),
           deadlines_(deadlines),
+          replies_(replies),
           retry_after_(raft.heartbeat_interval),
           lost_after_(raft.election_timeout) {}
 
@@ -45,6 +49,9 @@ class Queries {
     void fail_all(const Error& why);
 
     std::size_t count() const { return pending_.size(); }
+    std::uint64_t bytes() const { return bytes_; }
+    // When there is likely to be room again.
+    std::uint32_t retry_after_ms() const { return rate_.retry_after_ms(pending_.size()); }
     std::uint64_t answered() const { return answered_; }
 
  private:
@@ -73,6 +80,7 @@ class Queries {
     Member& member_;
     Scheduler& scheduler_;
     Deadlines& deadlines_;
+    ReplyRoom& replies_;
     const Duration retry_after_;
     const Duration lost_after_;
     std::map<QueryId, Pending> pending_;
@@ -83,6 +91,8 @@ class Queries {
     QueryId last_id_ = 0;
     std::uint64_t last_read_ = 0;
     std::uint64_t answered_ = 0;
+    std::uint64_t bytes_ = 0;  // of those pending
+    DrainRate rate_;           // of queries
 };
 
 }  // namespace quorate::group

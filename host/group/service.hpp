@@ -66,6 +66,8 @@ class HostService {
     virtual const HostName& name() const = 0;
     virtual const std::string& cluster() const = 0;
     virtual std::vector<KnownHost> known_hosts() const = 0;
+    // Answers that nobody has read take all the room that they may: groups wait for those to be read.
+    virtual bool is_short_of_room() const { return false; }
 
     virtual void open_group(const std::string& name, Time deadline,
                             Reply<std::shared_ptr<GroupPort>> done) = 0;

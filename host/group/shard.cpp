@@ -31,8 +31,8 @@ Group& Shard::start(Registration registration, std::optional<storage::RecoveredL
     GroupId id = registration.group;
     CHECK(!groups_.contains(id) && !leaving_.contains(id), "one member of a group per host");
     Group::Environment environment{
-        environment_.scheduler.shard(), *this, environment_.log, environment_.snapshots,
-        environment_.machines,          *this, environment_.host};
+        environment_.scheduler.shard(), *this, environment_.log,  environment_.snapshots,
+        environment_.machines,          *this, environment_.host, environment_.memory};
     auto group = std::make_unique<Group>(environment, options_, std::move(registration),
                                          std::move(recovered));
     Group& started = *group;
@@ -141,6 +141,16 @@ void Shard::leader_changed(GroupId group, const HostName& leader) {
 void Shard::machine_changed(GroupId group, const machine::MachineRef& machine) {
     environment_.scheduler.post(
         [this, group, machine] { environment_.observer.machine_changed(group, machine); });
+}
+
+// Once a turn, however many say so. Members of other shards are cut when one of them says so.
+void Shard::caches_full() {
+    if (std::exchange(shrinking_, true)) return;
+    environment_.scheduler.post([this] {
+        shrinking_ = false;
+        std::uint64_t share = environment_.memory->cache_share();
+        for (auto& [id, group] : groups_) group->shrink_cache(share);
+    });
 }
 
 void Shard::ended(GroupId group) {

@@ -38,6 +38,7 @@ class Shard final : GroupLinks, GroupObserver {
         machine::MachineFactory& machines;
         ShardObserver& observer;
         HostName host;
+        SharedHostMemory memory;
     };
     Shard(Environment environment, GroupOptions options);
     ~Shard() override;
@@ -66,6 +67,7 @@ class Shard final : GroupLinks, GroupObserver {
     void leader_changed(GroupId group, const HostName& leader) override;
     void machine_changed(GroupId group, const machine::MachineRef& machine) override;
     void ended(GroupId group) override;
+    void caches_full() override;
 
     void stop_member(GroupId group, bool hand_over, std::function<void()> done);
     void erase_files(GroupId group, Reply<Done> done);
@@ -75,6 +77,7 @@ class Shard final : GroupLinks, GroupObserver {
     std::unordered_map<GroupId, std::unique_ptr<Group>> groups_;
     std::unordered_map<GroupId, std::unique_ptr<Group>> leaving_;  // stopping; get no messages
     std::uint64_t ignored_ = 0;
+    bool shrinking_ = false;  // the members' caches, soon
     bool stopping_ = false;
 };
 

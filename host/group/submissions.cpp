@@ -41,8 +41,9 @@ void Submissions::answer(Ticket ticket, Outcome outcome) {
     ++slot->generation;
     --in_use_;
     bytes_ -= slot->bytes;
+    rate_.drained(1);
     free_.push_back(ticket.slot);
-    done(std::move(outcome));
+    if (done) done(std::move(outcome));
 }
 
 void Submissions::expire(Ticket ticket) {
@@ -50,9 +51,11 @@ void Submissions::expire(Ticket ticket) {
     if (slot == nullptr) return;
     slot->deadline.reset();  // it is what ran
     if (slot->proposed) {
-        return answer(ticket, Unknown{fail(Errc::deadline_exceeded,
-                                           "the command was appended to the log but not applied by "
-                                           "its deadline; it may still be")});
+        // The slot is kept: what is in the log takes room until it is settled.
+        Reply done = std::exchange(slot->done, nullptr);
+        return done(Unknown{fail(Errc::deadline_exceeded,
+                                 "the command was appended to the log but not applied by "
+                                 "its deadline; it may still be")});
     }
     answer(ticket, NotApplied{fail(Errc::deadline_exceeded,
                                    "the command's deadline passed before it was appended"),
@@ -60,6 +63,7 @@ void Submissions::expire(Ticket ticket) {
 }
 
 std::optional<raft::Propose> Submissions::take_batch(std::uint64_t id) {
+    rate_.look(scheduler_.now());
     raft::Propose propose{id, {}};
     std::vector<Ticket> tickets;
     for (Queued& queued : std::exchange(queued_, {})) {
@@ -129,7 +133,12 @@ void Submissions::leadership_lost() {
     if (appended_.empty()) return;
     Time until = scheduler_.now() + linger_;
     for (const Appended& appended : std::exchange(appended_, {})) {
-        if (find(appended.ticket) == nullptr) continue;
+        Slot* slot = find(appended.ticket);
+        if (slot == nullptr) continue;
+        if (!slot->done) {
+            answer(appended.ticket, {});  // nobody waits
+            continue;
+        }
         orphans_.emplace(appended.entry.index, Orphan{appended.entry, appended.ticket, until});
     }
     deadlines_.add(until, [this] { expire_orphans(); });

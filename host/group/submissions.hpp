@@ -1,5 +1,6 @@
 #pragma once
 
+#include "host/base/drain_rate.hpp"
 #include "host/group/deadlines.hpp"
 #include "host/group/status.hpp"
 #include "host/raft/types.hpp"
@@ -56,8 +57,12 @@ class Submissions {
     // Answers everything: not_applied if never appended, else unknown.
     void fail_all(const Error& why, const std::string& leader);
 
+    // Also of those whose deadline has passed, as long as they may be in the log and are not settled:
+    // who gives up early does not thereby get more in.
     std::size_t count() const { return in_use_; }
     std::uint64_t bytes() const { return bytes_; }
+    // When there is likely to be room again.
+    std::uint32_t retry_after_ms() const { return rate_.retry_after_ms(in_use_); }
 
  private:
     // Names a submission; a slot that is used again has another generation.
@@ -71,7 +76,7 @@ class Submissions {
         bool proposed = false;  // handed to the core: it may be in the log
         std::size_t bytes = 0;
         std::optional<Deadlines::Key> deadline;
-        Reply done;
+        Reply done;  // none: its deadline passed, and it was told
     };
     struct Queued {
         Ticket ticket;
@@ -107,6 +112,7 @@ class Submissions {
     std::multimap<Index, Orphan> orphans_;
     std::size_t in_use_ = 0;
     std::uint64_t bytes_ = 0;
+    DrainRate rate_;  // of commands
 };
 
 }  // namespace quorate::group

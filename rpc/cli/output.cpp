@@ -80,10 +80,14 @@ void print_error(Format format, const Error& error, Effect effect) {
             {"hint", advice(error)},
             {"retryable", info.retryable},
             {"outcome", effect == Effect::unknown ? "unknown" : "not_applied"}};
+        if (error.retry_after_ms != 0) body["retry_after_ms"] = error.retry_after_ms;
         fmt::print(stderr, "{}\n", boost::json::serialize(boost::json::object{{"error", body}}));
         return;
     }
     fmt::print(stderr, "error {}\n  fix: {}\n", to_string(error), advice(error));
+    if (error.retry_after_ms != 0) {
+        fmt::print(stderr, "  retry: in about {} ms\n", error.retry_after_ms);
+    }
     if (effect == Effect::not_applied) {
         fmt::print(stderr, "  outcome: not applied{}\n",
                    info.retryable ? "; it is safe to send it again" : "");

@@ -82,7 +82,7 @@ MemberStatus decode(schema::MemberStatus::Reader s) {
 
 Error decode(schema::Failure::Reader failure) {
     auto code = static_cast<Errc>(failure.getCode());
-    return {code, text(failure.getMessage()), text(failure.getHint())};
+    return {code, text(failure.getMessage()), text(failure.getHint()), failure.getRetryAfterMs()};
 }
 
 EntryId decode(schema::EntryId::Reader entry) {

@@ -16,6 +16,7 @@ struct Failure {
   message @2 :Text;       # what happened, where and why
   hint @3 :Text;          # what to do
   retryable @4 :Bool;     # the same request may succeed later as it is
+  retryAfterMs @5 :UInt32;  # of `overloaded`: when it is likely to, by how fast the queue empties; 0: not known
 }
 
 struct EntryId {

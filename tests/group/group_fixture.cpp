@@ -42,7 +42,8 @@ void TestMember::start() {
 void TestMember::make_group(group::Registration registration,
                             std::optional<storage::RecoveredLog> recovered) {
     group = std::make_unique<group::Group>(
-        group::Group::Environment{cluster.scheduler, *this, log, *snapshots, machines, *this, host},
+        group::Group::Environment{cluster.scheduler, *this, log, *snapshots, machines, *this, host,
+                                  memory},
         cluster.options, std::move(registration), std::move(recovered));
     group->start();
 }

@@ -40,6 +40,7 @@ class TestMember : public group::GroupLinks, public group::GroupObserver {
         told_build = machine.build;
     }
     void ended(GroupId) override { has_ended = true; }
+    void caches_full() override { ++told_caches_full; }
 
     group::MemberStatus status() const { return group->status(); }
     // The machine's answer to a local query, at once. Pre: it has one.
@@ -62,6 +63,8 @@ class TestMember : public group::GroupLinks, public group::GroupObserver {
     std::string told_leader;
     std::string told_build;  // the one that took over last
     bool has_ended = false;
+    int told_caches_full = 0;
+    group::SharedHostMemory memory;  // set before it is created: what its host holds altogether
 
  private:
     void open_snapshots();

@@ -294,7 +294,8 @@ ByteView record_of(const qr_effect& effect) {
 }
 
 TEST(OutcomeCollector, answers_a_command_whose_reply_was_deferred_with_a_rejection) {
-    OutcomeCollector outcomes(GroupId(7));
+    ReplyRoom room(std::make_shared<HostMemory>(HostMemory::Limits{}));
+    OutcomeCollector outcomes(GroupId(7), room);
     std::vector<machine::Command> batch(2);
     batch[0].id = id(1, 1);
     batch[1].id = id(1, 2);
@@ -315,7 +316,8 @@ TEST(OutcomeCollector, answers_a_command_whose_reply_was_deferred_with_a_rejecti
 }
 
 TEST(OutcomeCollector, counts_the_replies_that_somebody_waits_for) {
-    OutcomeCollector outcomes(GroupId(7));
+    ReplyRoom room(std::make_shared<HostMemory>(HostMemory::Limits{}));
+    OutcomeCollector outcomes(GroupId(7), room);
     std::vector<machine::Command> batch(2);
     batch[0].id = id(1, 1);
     batch[1].id = id(1, 2);

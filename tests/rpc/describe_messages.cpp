@@ -47,7 +47,9 @@ class Text {
         std::visit([this](const auto& one) { field(one); }, value);
     }
 
-    void field(const Error& e) { line("error", e.code, e.what, std::string(e.advice())); }
+    void field(const Error& e) {
+        line("error", e.code, e.what, std::string(e.advice()), e.retry_after_ms);
+    }
     void field(const raft::Member& m) { line("member", m.id, m.host, m.kind, m.promote_at); }
     void field(const raft::Membership& m) { line("membership", m.members); }
     void field(const raft::Entry& e) { line("log", e.id, e.kind, e.payload); }

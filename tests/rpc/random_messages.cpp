@@ -30,7 +30,8 @@ Bytes RandomMessages::bytes(std::size_t longest) {
 
 Error RandomMessages::error() {
     auto all = error_catalogue();
-    return {all[number(all.size())].code, text(40), "hint " + text(10)};
+    return {all[number(all.size())].code, text(40), "hint " + text(10),
+            static_cast<std::uint32_t>(number(1u << 30))};
 }
 
 EntryId RandomMessages::entry_id(std::uint64_t max_term) {
