@@ -29,9 +29,14 @@ loop::RpcOptions rpc_options(const GatewayOptions& options) {
 class Gateway::Impl {
  public:
     Impl(loop::EventLoop& loop, GatewayOptions options)
-        : loop_(loop), options_(std::move(options)) {}
+        : loop_(loop),
+          options_(std::move(options)),
+          in_flight_(std::make_shared<InFlight>(InFlight{options_.max_all_inflight_bytes})) {}
     ~Impl() {
-        for (auto& [id, one] : clients_) loop_.cancel(one.login_timer);
+        for (auto& [id, one] : clients_) {
+            loop_.cancel(one.login_timer);
+            one.state->answers->close();
+        }
     }
 
     Result<void> listen() {
@@ -72,10 +77,16 @@ class Gateway::Impl {
     void serve(std::unique_ptr<loop::Connection> connection) {
         std::uint64_t id = ++last_id_;
         Client& client = clients_[id];
-        client.state = std::make_shared<GatewayClient>(GatewayClient{
-            loop_, *service_, options_, [this, id](std::string_view why) { hang_up(id, why); }});
+        auto hang_up = [this, id](std::string_view why) { this->hang_up(id, why); };
+        auto answers = std::make_shared<Answers>(Answers::Environment{
+            loop_, options_.congested_bytes, options_.stall_timeout, options_.pressed_timeout,
+            [this] { return service_->is_short_of_room(); }, hang_up});
+        client.state = std::make_shared<GatewayClient>(
+            GatewayClient{loop_, *service_, options_, hang_up, in_flight_, answers});
         client.rpc = std::make_unique<loop::RpcConnection>(
             std::move(connection), make_gate(client.state), rpc_options(options_));
+        answers->set_queued([rpc = client.rpc.get()] { return rpc->queued_bytes(); });
+        client.rpc->on_drained([raw = answers.get()] { raw->drained(); });
         client.rpc->on_disconnect([this, id](const Error& why) {
             log::debug("client_gone", "a client's connection ended", {{"why", to_string(why)}});
             end(id);
@@ -101,11 +112,13 @@ class Gateway::Impl {
         auto found = clients_.find(id);
         if (found == clients_.end()) return;
         loop_.cancel(found->second.login_timer);
+        found->second.state->answers->close();
         clients_.erase(found);
     }
 
     loop::EventLoop& loop_;
     GatewayOptions options_;
+    const std::shared_ptr<InFlight> in_flight_;  // over all connections
     group::HostService* service_ = nullptr;
     std::unique_ptr<loop::Listener> listener_;
     std::vector<std::unique_ptr<loop::Connection>> early_;

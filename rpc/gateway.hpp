@@ -24,17 +24,23 @@ struct GatewayOptions {
     // Per connection, of calls taken and not answered, each with what it costs beside its bytes:
     // more are refused, overloaded. One call always fits.
     std::uint64_t max_inflight_bytes = 64ull << 20;
+    std::uint64_t max_all_inflight_bytes = 256ull << 20;  // likewise, of all connections together
     std::uint32_t max_capabilities = 10000;  // held of us by one connection; more: it is closed
     std::uint32_t pipeline_commands = 8192;  // per pipeline, unanswered: its credit
     std::uint64_t pipeline_bytes = 16ull << 20;
     std::uint32_t pipeline_pushes = 4;  // calls of outcomes on their way to one sink
-    // Answers that wait for a client to read them: above the first nothing further is read from it,
-    // above the second its connection is closed. The second bounds also the outcomes that wait for
-    // a pipeline's sink to return.
+    std::size_t push_bytes = 1u << 20;  // of outcomes in one of them; a single one may exceed it
+    // Answers that wait in a connection for its client to read them: above this nothing further is read
+    // from it, and further answers wait beside it (gateway_answers.hpp).
     std::size_t congested_bytes = 4u << 20;
+    // Of what a connection sends, and of refusals that wait for its sinks; more: it is closed. Nobody who
+    // reads comes there.
     std::size_t max_queued_bytes = 64u << 20;
-    Duration stall_timeout = 30s;  // ... also if it takes nothing for so long
-    Duration max_timeout = 1h;     // longer ones asked for are cut to it
+    // More than congested_bytes wait, and it has taken nothing for so long: it is closed ...
+    Duration stall_timeout = 30s;
+    Duration pressed_timeout =
+        3s;                     // ... or for so long, while answers take all the room of the host
+    Duration max_timeout = 1h;  // longer ones asked for are cut to it
     // `partition` of the schema; empty: not offered.
     std::function<Result<void>(const std::vector<group::HostName>&)> partition;
 };

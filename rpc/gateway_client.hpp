@@ -1,7 +1,9 @@
 #pragma once
 
+#include "host/base/drain_rate.hpp"
 #include "host/group/service.hpp"
 #include "rpc/gateway.hpp"
+#include "rpc/gateway_answers.hpp"
 #include "rpc/values.hpp"
 
 #include <kj/async.h>
@@ -19,14 +21,35 @@ namespace quorate::rpc {
 inline constexpr std::uint64_t call_bytes = 1024;
 inline constexpr std::uint64_t pipelined_bytes = 256;
 
+// Calls that were taken and not answered, of one connection or of all, each with what it costs beside
+// its bytes.
+struct InFlight {
+    const std::uint64_t limit;
+    std::uint64_t bytes = 0;
+    DrainRate rate = {};
+
+    // One call always fits.
+    bool fits(std::uint64_t more) const { return bytes == 0 || bytes + more <= limit; }
+    void take(std::uint64_t more, const loop::EventLoop& clock) {
+        bytes += more;
+        if (bytes > limit / 2) rate.look(clock.now());  // soon somebody may ask
+    }
+    void give_back(std::uint64_t part) {
+        bytes -= part;
+        rate.drained(part);
+    }
+};
+
 // One client's connection. Thread: the loop's.
 struct GatewayClient {
     loop::EventLoop& loop;
     group::HostService& service;
     const GatewayOptions& options;
     std::function<void(std::string_view why)> hang_up;  // ends the connection, later
-    std::uint64_t inflight_bytes = 0;                   // taken and not answered
-    std::uint64_t outcome_bytes = 0;  // of its pipelines, not yet pushed to their sinks
+    std::shared_ptr<InFlight> all;                      // connections of the host together
+    std::shared_ptr<Answers> answers;
+    InFlight inflight{options.max_inflight_bytes};
+    std::uint64_t refused_bytes = 0;  // refusals of its pipelines, not yet pushed to their sinks
     std::uint32_t capabilities = 0;   // that it holds of us
     bool logged_in = false;
 
@@ -36,10 +59,14 @@ struct GatewayClient {
     }
     // False: too much is in flight.
     bool take(std::uint64_t bytes) {
-        bool full = inflight_bytes + bytes > options.max_inflight_bytes;
-        if (full && inflight_bytes != 0) return false;
-        inflight_bytes += bytes;
+        if (!inflight.fits(bytes) || !all->fits(bytes)) return false;
+        inflight.take(bytes, loop);
+        all->take(bytes, loop);
         return true;
+    }
+    void give_back(std::uint64_t bytes) {
+        inflight.give_back(bytes);
+        all->give_back(bytes);
     }
 };
 using GatewayClientPtr = std::shared_ptr<GatewayClient>;
@@ -62,13 +89,31 @@ class Held {
     GatewayClientPtr client_;
 };
 
-// `done`, which first gives back what was taken: also if nobody waits for the answer any more.
+// About what an answer takes on its way: its bytes, or what an error's sentences may.
+inline constexpr std::size_t answer_bytes = 512;
+template <class Value>
+std::size_t size_of(const Value&) {
+    return answer_bytes;
+}
+inline std::size_t size_of(const group::Outcome& outcome) {
+    const auto* applied = std::get_if<group::Applied>(&outcome);
+    return answer_bytes + (applied != nullptr ? applied->reply.size() : 0);
+}
+inline std::size_t size_of(const Result<group::QueryAnswer>& answer) {
+    return answer_bytes + (answer.has_value() ? answer->reply.size() : 0);
+}
+
+// `done`, which first gives back what was taken: also if nobody waits for the answer any more. Told as
+// soon as the client has read what it was told before.
 template <class Value>
 std::function<void(Value)> giving_back(GatewayClientPtr client, std::uint64_t bytes,
                                        std::function<void(Value)> done) {
-    return [client = std::move(client), bytes, done = std::move(done)](Value value) {
-        client->inflight_bytes -= bytes;
-        done(std::move(value));
+    return [client = std::move(client), bytes, done = std::move(done)](Value value) mutable {
+        client->give_back(bytes);
+        client->answers->tell(size_of(value),
+                              [done = std::move(done), value = std::move(value)]() mutable {
+                                  done(std::move(value));
+                              });
     };
 }
 

@@ -105,9 +105,13 @@ class GateServer final : public schema::Gate::Server {
 }  // namespace
 
 Error overloaded(const GatewayClient& client) {
-    return fail(Errc::overloaded, std::to_string(client.inflight_bytes) +
-                                      " bytes of this connection wait for answers; at most " +
-                                      std::to_string(client.options.max_inflight_bytes) + " may");
+    bool own = client.inflight.bytes * 2 > client.inflight.limit;
+    const InFlight& full = own ? client.inflight : *client.all;
+    return fail_overloaded(
+        std::to_string(full.bytes) + " bytes of " +
+            (own ? "this connection" : "all clients of host '" + client.service.name() + "'") +
+            " wait for answers; at most " + std::to_string(full.limit) + " may",
+        full.rate.retry_after_ms(full.bytes));
 }
 
 capnp::Capability::Client make_gate(GatewayClientPtr client) {

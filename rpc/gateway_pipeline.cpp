@@ -4,6 +4,8 @@
 #include "host/group/command.hpp"
 #include "rpc/gateway_client.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -27,10 +29,12 @@ struct PipelineState {
     std::uint32_t commands = 0;  // taken, and no outcome sent yet
     std::uint64_t bytes = 0;     // of these
     std::vector<Settled> ready;
+    std::size_t ready_bytes = 0;
     bool flush_posted = false;
+    bool awaits_turn = false;  // among its connection's answers
 
     ~PipelineState() { take_ready(); }
-    std::vector<Settled> take_ready();
+    std::vector<Settled> take_ready(std::size_t most_bytes = ~std::size_t{0});
 };
 
 std::size_t words_of(const group::Outcome& outcome) {
@@ -41,9 +45,26 @@ std::size_t words_of(const group::Outcome& outcome) {
     return fixed + 64;  // an error's sentences
 }
 
-std::vector<Settled> PipelineState::take_ready() {
-    for (const Settled& one : ready) client->outcome_bytes -= 8 * words_of(one.outcome);
-    return std::exchange(ready, {});
+// The oldest, as many as fit but at least one.
+std::vector<Settled> PipelineState::take_ready(std::size_t most_bytes) {
+    std::size_t count = 0;
+    std::size_t taken_bytes = 0;
+    for (; count < ready.size(); ++count) {
+        std::size_t next = 8 * words_of(ready[count].outcome);
+        if (count > 0 && taken_bytes + next > most_bytes) break;
+        taken_bytes += next;
+    }
+    client->answers->let_go(taken_bytes);
+    ready_bytes -= taken_bytes;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!ready[i].used_credit) client->refused_bytes -= 8 * words_of(ready[i].outcome);
+    }
+    if (count == ready.size()) return std::exchange(ready, {});
+    auto end = ready.begin() + static_cast<std::ptrdiff_t>(count);
+    std::vector<Settled> taken(std::make_move_iterator(ready.begin()),
+                               std::make_move_iterator(end));
+    ready.erase(ready.begin(), end);
+    return taken;
 }
 
 class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSet::ErrorHandler {
@@ -81,6 +102,7 @@ class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSe
     void give_up(std::string_view why);
     static void flush_later(const std::shared_ptr<PipelineState>& state);
     void flush();
+    void push();
     void taskFailed(kj::Exception&&) override {
         // The sink is gone: with its connection, or let go by its holder. Nobody is left to tell.
         --pushing_;
@@ -117,32 +139,34 @@ void PipelineServer::submit(std::uint64_t correlation, ByteView command, std::in
 // hung up on: even refusals take memory until they are read.
 void PipelineServer::refuse(std::uint64_t correlation) {
     const GatewayOptions& options = state_->client->options;
-    if (state_->ready.size() > 4 * std::size_t{options.pipeline_commands}) {
+    if (state_->ready.size() > 4 * std::size_t{options.pipeline_commands} ||
+        state_->client->refused_bytes > options.max_queued_bytes) {
         return give_up("it goes far beyond its credit");
     }
-    Error why = fail(Errc::overloaded,
-                     "the pipeline's credit of " + std::to_string(options.pipeline_commands) +
-                         " commands and " + std::to_string(options.pipeline_bytes) +
-                         " bytes is used up, or the connection's");
-    add_ready({.correlation = correlation,
-               .outcome = group::NotApplied{std::move(why), port_->leader()},
-               .used_credit = false});
+    const InFlight& inflight = state_->client->inflight;
+    Error why =
+        fail_overloaded("the pipeline's credit of " + std::to_string(options.pipeline_commands) +
+                            " commands and " + std::to_string(options.pipeline_bytes) +
+                            " bytes is used up, or the connection's, or the host's",
+                        inflight.rate.retry_after_ms(inflight.bytes));
+    Settled refused{.correlation = correlation,
+                    .outcome = group::NotApplied{std::move(why), port_->leader()},
+                    .used_credit = false};
+    state_->client->refused_bytes += 8 * words_of(refused.outcome);
+    add_ready(std::move(refused));
 }
 
 void PipelineServer::settle(const std::shared_ptr<PipelineState>& state, Settled settled) {
-    state->client->inflight_bytes -= settled.bytes + pipelined_bytes;
+    state->client->give_back(settled.bytes + pipelined_bytes);
     if (state->owner == nullptr || state->owner->broken_) return;
     state->owner->add_ready(std::move(settled));
 }
 
 void PipelineServer::add_ready(Settled settled) {
-    GatewayClient& client = *state_->client;
-    client.outcome_bytes += 8 * words_of(settled.outcome);
+    std::size_t bytes = 8 * words_of(settled.outcome);
+    state_->client->answers->hold(bytes);
+    state_->ready_bytes += bytes;
     state_->ready.push_back(std::move(settled));
-    if (client.outcome_bytes > client.options.max_queued_bytes) {
-        return give_up("more than " + std::to_string(client.options.max_queued_bytes) +
-                       " bytes of outcomes wait for it");
-    }
     flush_later(state_);
 }
 
@@ -163,10 +187,23 @@ void PipelineServer::flush_later(const std::shared_ptr<PipelineState>& state) {
 }
 
 // A few calls on their way at most: a client that reads slowly gets larger batches, not more calls.
+// Each waits for its turn among all that the connection is told.
 void PipelineServer::flush() {
-    if (broken_ || state_->ready.empty() || pushing_ >= state_->client->options.pipeline_pushes)
-        return;
-    std::vector<Settled> settled = state_->take_ready();
+    const GatewayOptions& options = state_->client->options;
+    while (!broken_ && !state_->ready.empty() && !state_->awaits_turn &&
+           pushing_ < options.pipeline_pushes) {
+        state_->awaits_turn = true;
+        std::size_t bytes = std::min(state_->ready_bytes, options.push_bytes);
+        state_->client->answers->tell(bytes, [state = state_] {
+            state->awaits_turn = false;
+            if (state->owner != nullptr) state->owner->push();
+        });
+    }
+}
+
+void PipelineServer::push() {
+    if (broken_ || state_->ready.empty()) return;
+    std::vector<Settled> settled = state_->take_ready(state_->client->options.push_bytes);
     std::uint64_t words = 16;
     for (const Settled& one : settled) words += words_of(one.outcome);
     auto request = sink_.outcomesRequest(capnp::MessageSize{words, 0});
@@ -182,8 +219,10 @@ void PipelineServer::flush() {
     ++pushing_;
     pushes_.add(request.send().ignoreResult().then([this] {
         --pushing_;
+        state_->client->answers->progress();
         flush();
     }));
+    flush();
 }
 
 }  // namespace

@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <utility>
 
 namespace quorate::rpc {
 namespace {
+
+// An answer without what was asked for: an error's sentences.
+constexpr std::size_t short_bytes = 2048;
 
 // What may be so large that others would wait for it, and can itself wait.
 bool is_bulk(const group::PeerMessage& message) {
@@ -15,6 +19,24 @@ bool is_bulk(const group::PeerMessage& message) {
     const auto* response = std::get_if<group::Response>(&message);
     return response != nullptr && !response->failed &&
            std::holds_alternative<group::Piece>(response->body);
+}
+
+// What is said instead of an answer that finds no room: who asked need not wait for it in vain.
+// Nothing if the message is no answer, is short as it is, or is asked for again.
+std::optional<group::PeerMessage> in_short(const group::PeerMessage& message) {
+    const auto* response = std::get_if<group::Response>(&message);
+    if (response == nullptr || response->failed) return std::nullopt;
+    Error why = fail(Errc::overloaded, "its answer of " + std::to_string(wire_bytes(message)) +
+                                           " bytes finds no room between the hosts");
+    if (std::holds_alternative<group::QueryAnswer>(response->body)) {
+        return group::Response{response->id, true, std::move(why), group::Done{}};
+    }
+    const auto* outcome = std::get_if<group::Outcome>(&response->body);
+    if (outcome == nullptr || !std::holds_alternative<group::Applied>(*outcome))
+        return std::nullopt;
+    why.hint = "the command was applied, and its reply is lost: look before you send it again";
+    return group::Response{response->id, false, Error{Errc::internal, {}},
+                           group::Outcome(group::Unknown{std::move(why)})};
 }
 
 }  // namespace
@@ -199,14 +221,17 @@ void PeerLink::send(group::PeerMessage message) {
     if (bytes + 1024 > options_.max_frame_bytes) {
         log::error("message_too_large", "a message exceeds the largest frame and was dropped",
                    {{"peer", host_}, {"bytes", std::uint64_t{bytes}}});
-        ++dropped_;
-        return;
+        return drop(message);
     }
     bool may_wait = up_ || std::holds_alternative<group::Response>(message);
-    if (!may_wait || suspended_ || outbox_bytes_ + bytes > options_.max_queued_bytes) {
+    if (!may_wait || suspended_) {
         ++dropped_;
         return;
     }
+    // A little room is left for answers in short.
+    bool is_short = bytes <= short_bytes && std::holds_alternative<group::Response>(message);
+    std::uint64_t room = options_.max_queued_bytes + (is_short ? options_.max_queued_bytes / 8 : 0);
+    if (outbox_bytes_ + bytes > room) return drop(message);
     outbox_bytes_ += bytes;
     if (is_bulk(message)) {
         bulk_.push_back(std::move(message));
@@ -214,6 +239,11 @@ void PeerLink::send(group::PeerMessage message) {
         outbox_.push_back(std::move(message));
     }
     flush_later();
+}
+
+void PeerLink::drop(const group::PeerMessage& message) {
+    ++dropped_;
+    if (auto shorter = in_short(message)) send(std::move(*shorter));
 }
 
 void PeerLink::tell(const Hosts& hosts) {

@@ -71,6 +71,7 @@ class PeerLink final : private loop::Connection::Handler {
     void on_closed(const Error& why) override { down(why); }
     void welcomed(const PeerFrame& frame);
 
+    void drop(const group::PeerMessage& message);
     void flush_later();
     void flush();
     void send_batch();

@@ -30,8 +30,9 @@ struct PeersOptions {
     Duration hello_timeout = 5s;  // from connected to greeted, either side
     Duration ping_interval = 1s;
     Duration dead_after = 5s;  // without a word from the other side: the connection is given up
-    std::uint64_t max_queued_bytes = 64ull
-                                     << 20;  // per host; what exceeds it is dropped, newest first
+    // Per host; what exceeds it is dropped, newest first. An answer becomes a short `overloaded`, or
+    // unknown if the command was applied, for which an eighth more is left.
+    std::uint64_t max_queued_bytes = 64ull << 20;
     std::uint64_t batch_bytes = 1ull << 20;  // of messages in one frame; a single one may exceed it
     std::uint64_t max_frame_bytes = 64ull << 20;  // a message that exceeds it is dropped and said
     std::size_t max_known_hosts = 256;

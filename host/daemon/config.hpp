@@ -54,6 +54,10 @@ struct Config {
 
     std::uint64_t client_connections = 10000;
     std::uint64_t client_inflight_bytes = 64ull << 20;
+    std::uint64_t inflight_bytes = 256ull << 20;
+    std::uint64_t reply_bytes = 64ull << 20;
+    std::uint64_t unstored_bytes = 256ull << 20;
+    std::uint64_t host_cache_bytes = 256ull << 20;
 
     std::string log_level = "info";
     std::string log_format = "text";

@@ -204,6 +204,15 @@ std::vector<ConfigKey> host_keys() {
                   &Config::client_connections, {1, 1'000'000}),
         size_key("limits.client_inflight_bytes", "unanswered per connection; more: overloaded",
                  &Config::client_inflight_bytes, {1 << 16, 1ull << 32}),
+        size_key("limits.inflight_bytes", "unanswered over all connections; more: overloaded",
+                 &Config::inflight_bytes, {1 << 16, 1ull << 40}),
+        size_key("limits.reply_bytes",
+                 "answers that clients have not read; more: applying waits, queries: overloaded",
+                 &Config::reply_bytes, {1 << 20, 1ull << 40}),
+        size_key("limits.unstored_bytes", "given to the log, not durable; more: overloaded",
+                 &Config::unstored_bytes, {1 << 20, 1ull << 40}),
+        size_key("limits.cache_bytes", "recent entries kept in memory over all groups",
+                 &Config::host_cache_bytes, {1 << 20, 1ull << 40}),
     };
 }
 

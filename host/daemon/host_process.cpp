@@ -52,6 +52,9 @@ group::HostOptions host_options(const Config& config, const std::string& version
     options.name = config.host_name;
     options.cluster = config.cluster_name;
     options.version = version;
+    options.memory = {.cache_bytes = config.host_cache_bytes,
+                      .unstored_bytes = config.unstored_bytes,
+                      .reply_bytes = config.reply_bytes};
     group::GroupOptions& g = options.group;
     g.raft.election_timeout = config.election_timeout;
     g.raft.heartbeat_interval = config.heartbeat_interval;
@@ -179,6 +182,7 @@ Result<void> HostProcess::Impl::open_shards() {
     gateway.token = config_.token;
     gateway.max_connections = config_.client_connections;
     gateway.max_inflight_bytes = config_.client_inflight_bytes;
+    gateway.max_all_inflight_bytes = config_.inflight_bytes;
     if (config_.dev) gateway.partition = [this](const auto& hosts) { return partition(hosts); };
     TRY(gateway_, rpc::Gateway::open(shards_.front()->loop, gateway));
     return {};

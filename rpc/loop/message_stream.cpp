@@ -38,7 +38,7 @@ MessageStream::MessageStream(std::unique_ptr<Connection> connection,
     : options_(options), connection_(std::move(connection)) {
     if (options_.congested_bytes != 0) {  // on_drained() must come after it is over
         options_.connection.low_queued_bytes =
-            std::min(options_.connection.low_queued_bytes, options_.congested_bytes);
+            std::min(options_.connection.low_queued_bytes, options_.congested_bytes / 4);
     }
     connection_->start(*this, options_.connection);
 }
@@ -67,6 +67,7 @@ void MessageStream::on_frame(Bytes frame) {
 
 void MessageStream::on_drained() {
     deliver();
+    if (drained_) drained_();
 }
 
 void MessageStream::deliver() {

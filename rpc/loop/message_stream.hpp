@@ -5,6 +5,7 @@
 #include <capnp/serialize-async.h>
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -38,6 +39,9 @@ class MessageStream final : public capnp::MessageStream, private Connection::Han
     kj::Maybe<int> getSendBufferSize() override { return nullptr; }
     kj::Promise<void> end() override;
 
+    std::size_t queued_bytes() const { return connection_->queued_bytes(); }
+    // Called when few bytes wait to be sent, having been many.
+    void set_drained(std::function<void()> action) { drained_ = std::move(action); }
     const std::string& remote() const { return connection_->remote(); }
     // Why the connection ended; nothing while it lives.
     const std::optional<Error>& why_closed() const { return why_closed_; }
@@ -61,6 +65,7 @@ class MessageStream final : public capnp::MessageStream, private Connection::Han
     capnp::ReaderOptions reader_;
     kj::Maybe<kj::Own<kj::PromiseFulfiller<Read>>> waiting_;  // null: nobody reads now
     std::optional<Error> why_closed_;
+    std::function<void()> drained_;
 };
 
 }  // namespace quorate::loop

@@ -74,6 +74,14 @@ bool RpcConnection::is_open() const {
     return !impl_->stream.why_closed().has_value();
 }
 
+std::size_t RpcConnection::queued_bytes() const {
+    return impl_->stream.queued_bytes();
+}
+
+void RpcConnection::on_drained(std::function<void()> action) {
+    impl_->stream.set_drained(std::move(action));
+}
+
 const std::string& RpcConnection::remote() const {
     return impl_->stream.remote();
 }

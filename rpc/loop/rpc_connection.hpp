@@ -40,6 +40,10 @@ class RpcConnection {
     // False: the connection has ended, though on_disconnect() may still be on its way. What is called now
     // is not sent.
     bool is_open() const;
+    // Bytes that wait to be sent. `action` runs when they have become few, having been many; it may
+    // destroy nothing of this connection.
+    std::size_t queued_bytes() const;
+    void on_drained(std::function<void()> action);
     const std::string& remote() const;
 
  private:

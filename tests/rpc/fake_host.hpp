@@ -78,6 +78,7 @@ class FakeHost final : public group::HostService {
     const group::HostName& name() const override { return name_; }
     const std::string& cluster() const override { return cluster_name; }
     std::vector<group::KnownHost> known_hosts() const override { return known; }
+    bool is_short_of_room() const override { return short_of_room; }
     void open_group(const std::string& wanted, Time, Opened done) override {
         ++opened;
         if (on_open) return on_open(done);
@@ -139,6 +140,7 @@ class FakeHost final : public group::HostService {
         done(1500us);
     }
 
+    bool short_of_room = false;
     std::string cluster_name = "test";
     std::vector<group::KnownHost> known{{"fake", "p:1", "c:1", true},
                                         {"away", "p:2", "c:2", false}};

@@ -64,6 +64,51 @@ TEST_F(GatewayLimits, calls_that_carry_nothing_count_too) {
     EXPECT_TRUE(eventually([&] { return host.port->asked.size() == 11; }));
 }
 
+TEST_F(GatewayLimits, calls_of_all_connections_count_together) {
+    options.max_all_inflight_bytes = 10 * 1024;
+    serve();
+    auto one = connect();
+    auto other = connect();
+    auto group = demo(*one);
+    auto others = demo(*other);
+    for (int i = 0; i < 10; ++i) keep((i % 2 == 0 ? group : others).queryRequest().send());
+    ASSERT_TRUE(eventually([&] { return host.port->asked.size() == 10; }));
+    for (auto* each : {&group, &others}) {
+        auto refused = got(each->queryRequest().send());
+        ASSERT_TRUE(refused.getAnswer().isFailed());
+        EXPECT_EQ(code(refused.getAnswer().getFailed()), overloaded);
+        EXPECT_GT(refused.getAnswer().getFailed().getRetryAfterMs(), 0u);
+    }
+    // What a connection had under way counts until it has ended, not until its client has gone.
+    one.reset();
+    ASSERT_TRUE(eventually([&] { return gateway->connections() == 1; }));
+    EXPECT_TRUE(got(others.queryRequest().send()).getAnswer().isFailed());
+    for (auto& asked : std::exchange(host.port->asked, {})) asked.done(group::QueryAnswer{});
+    host.port->on_query = [](auto& q) { q.done(group::QueryAnswer{}); };
+    EXPECT_TRUE(got(others.queryRequest().send()).getAnswer().isReply());
+}
+
+TEST_F(GatewayLimits, answers_beyond_what_a_connection_queues_come_as_they_are_read) {
+    options.congested_bytes = 1 << 20;
+    options.max_queued_bytes = 4 << 20;
+    serve();
+    auto client = connect();
+    auto group = demo(*client);
+    int answered = 0;
+    for (int i = 0; i < 40; ++i) {
+        kept.add(group.queryRequest()
+                     .send()
+                     .then([&](auto&& answer) { answered += answer.getAnswer().isReply(); })
+                     .eagerlyEvaluate([](kj::Exception&&) {}));
+    }
+    ASSERT_TRUE(eventually([&] { return host.port->asked.size() == 40; }));
+    for (auto& one : std::exchange(host.port->asked, {}))
+        one.done(group::QueryAnswer{{}, Bytes::take(std::string(1 << 20, 'r')), ""});
+    EXPECT_TRUE(eventually([&] { return answered == 40 || client->gone; }));
+    EXPECT_EQ(answered, 40);
+    EXPECT_FALSE(client->gone);
+}
+
 TEST_F(GatewayLimits, one_call_always_fits) {
     options.max_inflight_bytes = 100;
     serve();
@@ -158,14 +203,15 @@ TEST_F(GatewayLimits, answers_that_come_after_the_client_has_gone_are_dropped) {
     serve();
     {
         auto client = connect();
-        auto request = demo(*client).submitRequest();
-        auto waiting = request.send();
-        ASSERT_TRUE(eventually([&] { return host.port->submitted.size() == 1; }));
+        auto group = demo(*client);
+        auto waiting = group.submitRequest().send();
+        auto another = group.submitRequest().send();
+        ASSERT_TRUE(eventually([&] { return host.port->submitted.size() == 2; }));
     }
     ASSERT_TRUE(eventually([&] { return gateway->connections() == 0; }));
     host.port->submitted[0].done(applied(1, "late"));
     gateway.reset();
-    host.port->submitted[0].done(applied(1, "later"));
+    host.port->submitted[1].done(applied(1, "later"));
     host.port->submitted.clear();
 }
 

@@ -1,5 +1,6 @@
 #include "tests/rpc/gateway_fixture.hpp"
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -11,6 +12,7 @@ class Sink final : public schema::PipelineSink::Server {
  public:
     struct Record {
         std::map<std::uint64_t, std::string> outcomes;
+        std::vector<std::uint64_t> order;
         std::vector<std::size_t> batches;
         int twice = 0;
         bool held = false;
@@ -34,6 +36,7 @@ class Sink final : public schema::PipelineSink::Server {
                 : outcome.isUnknown()
                     ? "unknown"
                     : "refused " + std::to_string(outcome.getNotApplied().getWhy().getCode());
+            record_.order.push_back(one.getCorrelation());
             record_.twice += !record_.outcomes.emplace(one.getCorrelation(), text).second;
         }
         if (!record_.held) return kj::READY_NOW;
@@ -195,7 +198,8 @@ TEST_F(PipelineTest, who_goes_far_beyond_its_credit_is_hung_up_on) {
 
 TEST_F(PipelineTest, who_does_not_take_large_outcomes_is_hung_up_on) {
     options.pipeline_pushes = 1;
-    options.max_queued_bytes = 4 << 20;
+    options.congested_bytes = 1 << 20;
+    options.stall_timeout = 50ms;
     open();
     record.held = true;
     std::string large(256 << 10, 'r');
@@ -208,8 +212,55 @@ TEST_F(PipelineTest, who_does_not_take_large_outcomes_is_hung_up_on) {
         }
     }
     EXPECT_TRUE(eventually([&] { return client->gone; }));
-    EXPECT_LE(host.port->submitted.size(), 20u);
     EXPECT_TRUE(eventually([&] { return gateway->connections() == 0; }));
+}
+
+// A host that is short of room is less patient: others wait for these answers to be read.
+TEST_F(PipelineTest, who_stands_in_the_way_of_others_is_hung_up_on_sooner) {
+    options.pipeline_pushes = 1;
+    options.congested_bytes = 1 << 20;
+    options.stall_timeout = 1h;
+    options.pressed_timeout = 20ms;
+    open();
+    record.held = true;
+    std::string large(256 << 10, 'r');
+    host.port->on_submit = [&](auto& s) { s.done(applied(1, large)); };
+    for (std::uint64_t i = 0; i < 10; ++i) got(write(i, {"x"}));
+    scope.run_until([] { return false; }, 100ms);
+    EXPECT_FALSE(client->gone);
+    host.short_of_room = true;
+    EXPECT_TRUE(eventually([&] { return client->gone; }));
+    EXPECT_TRUE(eventually([&] { return gateway->connections() == 0; }));
+}
+
+// Seventy megabytes within a turn, of a client that keeps to its credit and reads.
+TEST_F(PipelineTest, replies_beyond_what_a_connection_queues_come_as_they_are_read) {
+    options.congested_bytes = 1 << 20;
+    options.max_queued_bytes = 4 << 20;
+    open();
+    got(write(0, std::vector<std::string>(70, "x")));
+    std::string large(1 << 20, 'r');
+    for (auto& one : std::exchange(host.port->submitted, {})) one.done(applied(1, large));
+    ASSERT_TRUE(eventually([&] { return record.outcomes.size() == 70 || client->gone; }));
+    EXPECT_FALSE(client->gone);
+    EXPECT_EQ(record.twice, 0);
+    for (const auto& [correlation, text] : record.outcomes) EXPECT_EQ(text, "applied " + large);
+    EXPECT_GE(record.batches.size(), 35u) << "a call is not much larger than push_bytes";
+    // And so does what follows.
+    got(write(70, {"y"}));
+    answer_all();
+    EXPECT_TRUE(eventually([&] { return record.outcomes.size() == 71; }));
+}
+
+TEST_F(PipelineTest, large_replies_come_in_the_order_in_which_they_were_given) {
+    options.congested_bytes = 64 << 10;
+    options.push_bytes = 16 << 10;
+    open();
+    got(write(0, std::vector<std::string>(200, "x")));
+    for (auto& one : std::exchange(host.port->submitted, {}))
+        one.done(applied(1, std::string(10'000, 'r')));
+    ASSERT_TRUE(eventually([&] { return record.outcomes.size() == 200; }));
+    EXPECT_TRUE(std::ranges::is_sorted(record.order));
 }
 
 TEST_F(PipelineTest, commands_of_many_pipelines_count_together) {

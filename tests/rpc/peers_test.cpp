@@ -471,6 +471,46 @@ TEST_F(ScriptedTest, a_host_that_does_not_read_is_sent_no_more_than_the_bound) {
     EXPECT_TRUE(eventually([&] { return arrived() == sent; })) << arrived() << " of " << sent;
 }
 
+// Else who asked would wait for it until its deadline.
+TEST_F(ScriptedTest, an_answer_that_finds_no_room_is_given_in_short) {
+    ScriptedPeer peer;
+    auto listener = loop::Listener::open(loop, "127.0.0.1:0", [&](auto connection) {
+        peer.connection = std::move(connection);
+        peer.connection->start(peer, {});
+        peer.send(rpc::Accepted{hello("s")});
+    });
+    PeersOptions with = options("a", {to_string((*listener)->local())});
+    with.max_queued_bytes = 1 << 20;
+    auto a = start(with);
+    ASSERT_TRUE(eventually([&] { return joined(*a, "s"); }));
+    // Within one turn: nothing leaves meanwhile.
+    Bytes large = Bytes::take(std::string(900 << 10, 'x'));
+    group::Outcome applied = group::Applied{{Term(1), Index(1)}, large};
+    group::QueryAnswer answer{{Term(1), Index(1)}, large, ""};
+    a->peers->send("s", group::Response{.id = 1, .body = applied});
+    a->peers->send("s", group::Response{.id = 2, .body = applied});
+    a->peers->send("s", group::Response{.id = 3, .body = answer});
+    EXPECT_EQ(a->peers->dropped_messages(), 2u);
+    std::map<std::uint64_t, group::Response> said;
+    auto heard = [&] {
+        for (const auto& frame : peer.frames) {
+            const auto* batch = std::get_if<rpc::Batch>(&frame);
+            if (batch == nullptr) continue;
+            for (const auto& message : batch->messages) {
+                if (const auto* one = std::get_if<group::Response>(&message)) said[one->id] = *one;
+            }
+        }
+        return said.size() == 3;
+    };
+    ASSERT_TRUE(eventually(heard));
+    EXPECT_TRUE(std::holds_alternative<group::Applied>(std::get<group::Outcome>(said[1].body)));
+    const auto& lost = std::get<group::Outcome>(said[2].body);
+    ASSERT_TRUE(std::holds_alternative<group::Unknown>(lost)) << "it was applied";
+    EXPECT_EQ(std::get<group::Unknown>(lost).error.code, Errc::overloaded);
+    ASSERT_TRUE(said[3].failed);
+    EXPECT_EQ(said[3].error.code, Errc::overloaded);
+}
+
 TEST_F(ScriptedTest, bulk_waits_for_what_is_urgent) {
     ScriptedPeer peer;
     auto listener = loop::Listener::open(loop, "127.0.0.1:0", [&](auto connection) {
