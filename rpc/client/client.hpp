@@ -35,6 +35,11 @@ struct ClientOptions {
     // A host that is not the leader may name another: followed so often in a row, then after a
     // pause.
     std::uint32_t max_redirects = 4;
+    // A submit or query that is refused as overloaded is asked again after the time that the refusal
+    // names (Error::retry_after_ms, and a little more, different for each), as long as its deadline
+    // is not before that. Off, because many clients that insist are what keeps a host overloaded.
+    // Never of a pipeline, whose order it would break.
+    bool retry_overloaded = false;
     std::string software = "quorate-client";
 };
 
@@ -55,7 +60,9 @@ class Connections;
 // Errors within NotApplied, or of a query:
 //   deadline_exceeded, unreachable: no host took it in time; the text says what each endpoint did
 //   no_leader, no_quorum, member_stopped: the group could not take it in time; try again later
-//   overloaded, disk_full: wait, then try again
+//   overloaded: wait for retry_after_ms of the error (0: not known), then try again;
+//       ClientOptions::retry_overloaded does it
+//   disk_full: wait, then try again
 //   no_such_group, command_too_large, request_invalid, access_denied, cluster_mismatch,
 //       version_mismatch: correct the cause
 //   query_failed, plugin_fault, plugin_not_found: the machine's own; see the text

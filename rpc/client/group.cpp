@@ -1,10 +1,15 @@
 #include "rpc/client/decode.hpp"
 #include "rpc/client/journey.hpp"
 
+#include <algorithm>
+
 namespace quorate::client {
 namespace {
 
 using Words = std::vector<std::string>;
+
+// Before a host that did not say when is asked again.
+constexpr std::uint32_t retry_ms_unnamed = 10;
 
 capnp::Data::Reader data(ByteView bytes) {
     return {reinterpret_cast<const capnp::byte*>(bytes.data()), bytes.size()};
@@ -40,6 +45,10 @@ std::optional<Elsewhere> elsewhere_after(Journey& journey, const Error& error,
     }
     // The group that we opened is no more, but one of its name may have been created since.
     if (error.code == Errc::no_such_group) return Elsewhere{.leader = {}, .reopen = true};
+    if (error.code == Errc::overloaded && journey.connections().options().retry_overloaded) {
+        auto pause = std::chrono::milliseconds(std::max(error.retry_after_ms, retry_ms_unnamed));
+        return Elsewhere{.leader = leader, .pause = pause};
+    }
     if (!is_for_another(error.code)) return std::nullopt;
     return Elsewhere{.leader = leader};
 }

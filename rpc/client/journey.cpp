@@ -32,6 +32,11 @@ kj::Promise<bool> Journey::go_on(const LinkPtr& refused_by, Elsewhere where) {
     if (where.reopen) refused_by->groups.erase(group_);
     Whereabouts& whereabouts = connections_.whereabouts();
     whereabouts.leads(group_, where.leader);
+    if (where.pause > Duration::zero()) {
+        Time again = connections_.now() + where.pause + connections_.pause(0);
+        if (again >= deadline_) return false;
+        return connections_.sleep_until(again).then([] { return true; });
+    }
     bool somewhere_new = !where.leader.empty() && where.leader != refused_by->server.host &&
                          !whereabouts.leader(group_, connections_.now()).empty();
     if (somewhere_new && hints_ < connections_.options().max_redirects) {

@@ -32,6 +32,7 @@ using End = std::variant<T, NotSent, Lost>;
 struct Elsewhere {
     std::string leader;   // to be asked next; empty: not known
     bool reopen = false;  // the group's capability is of no use any more
+    Duration pause{};     // it said when to come again; 0: it did not
 };
 
 // One request. `open` gets the capability that it is called on, which changes nothing and so may be

@@ -111,6 +111,40 @@ TEST_F(Submit, takes_no_for_an_answer_where_asking_again_does_not_help) {
     }
 }
 
+TEST_F(Submit, tells_when_an_overloaded_host_wants_to_be_asked_again) {
+    h1.host().port->on_submit = [](auto& s) {
+        s.done(group::NotApplied{fail_overloaded("full", 1234), ""});
+    };
+    start();
+    client::Outcome outcome = submit("a");
+    auto* refused = std::get_if<client::NotApplied>(&outcome);
+    ASSERT_NE(refused, nullptr);
+    EXPECT_EQ(refused->error.code, Errc::overloaded);
+    EXPECT_EQ(refused->error.retry_after_ms, 1234u);
+}
+
+TEST_F(Submit, comes_again_to_an_overloaded_host_if_it_is_asked_to) {
+    auto refusals = std::make_shared<int>(0);
+    h1.host().port->on_submit = [refusals](auto& s) {
+        if (++*refusals <= 3) return s.done(group::NotApplied{fail_overloaded("full", 1), ""});
+        s.done(applied(1, "at last"));
+    };
+    h1.start();
+    client = connect({.endpoints = {h1.address()}, .retry_overloaded = true});
+    EXPECT_EQ(say(submit("a")), "applied at last");
+    EXPECT_EQ(h1.commands(), (Strings{"a", "a", "a", "a"}));
+}
+
+TEST_F(Submit, does_not_come_again_after_its_deadline) {
+    h1.host().port->on_submit = [](auto& s) {
+        s.done(group::NotApplied{fail_overloaded("full", 60'000), ""});
+    };
+    h1.start();
+    client = connect({.endpoints = {h1.address()}, .retry_overloaded = true});
+    EXPECT_EQ(say(submit("a", 20s)), "not_applied overloaded") << "at once: it would be in vain";
+    EXPECT_EQ(h1.commands(), Strings{"a"});
+}
+
 TEST_F(Submit, that_everybody_refuses_ends_at_its_deadline_after_a_few_attempts) {
     refuse_all(h1, Errc::no_leader);
     refuse_all(h2, Errc::no_leader);
