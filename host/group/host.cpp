@@ -127,6 +127,10 @@ PeerReceiver& Host::receiver(std::size_t shard) {
     return *context_->shards.at(shard);
 }
 
+const HostMemory& Host::memory() const {
+    return *context_->memory;
+}
+
 std::uint64_t Host::ignored_messages() const {
     std::uint64_t ignored = 0;
     for (const auto& shard : context_->shards) ignored += shard->members().ignored();

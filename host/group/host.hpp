@@ -95,6 +95,8 @@ class Host {
     PeerReceiver& receiver(std::size_t shard = 0);
     // Consensus and snapshot messages for groups that have no member here.
     std::uint64_t ignored_messages() const;
+    // What its members hold together. Thread: any.
+    const HostMemory& memory() const;
 
  private:
     std::unique_ptr<HostContext> context_;
