@@ -25,6 +25,7 @@ class Opening {
     Result<void> replace_settled(const std::string& why);
     Result<void> open_watermark();
     Result<void> replay_files(Replay& replay);
+    std::shared_ptr<std::string> spare_memory();
     Result<bool> replay_file(Replay& replay, std::uint64_t file, bool sealed_before);
     void note_missing(Replay& replay) const;
     Result<void> keep_damaged_files();
@@ -50,6 +51,7 @@ class Opening {
     std::vector<std::string> damaged_names_;
     bool has_watermark_ = false;
     bool settled_lost_ = false;
+    std::array<std::shared_ptr<std::string>, 2> memory_;  // of the file before, and of this one
 };
 
 Result<AuditedLog> Opening::run() {
@@ -194,10 +196,19 @@ bool is_in_use(ByteView content, std::uint64_t file) {
     return false;
 }
 
+// For a file's content: what no record that waits refers to any more, if there is any.
+std::shared_ptr<std::string> Opening::spare_memory() {
+    for (auto& one : memory_) {
+        if (one == nullptr) one = std::make_shared<std::string>();
+        if (one.use_count() == 1) return one;
+    }
+    return std::make_shared<std::string>();
+}
+
 // Returns whether the file has its last record. Pre: the files before it were replayed.
 Result<bool> Opening::replay_file(Replay& replay, std::uint64_t file, bool sealed_before) {
-    TRY(std::string content, read_whole(files_, paths_.wal(file)));
-    auto owner = std::make_shared<const std::string>(std::move(content));
+    std::shared_ptr<std::string> owner = spare_memory();
+    TRY_VOID(read_whole(files_, paths_.wal(file), *owner));
     bool in_use = is_in_use(as_bytes(*owner), file);
     if (!in_use && !sealed_before) return false;  // made ahead, never begun
     if (!sealed_before) replay.missing(paths_.wal(file - 1) + " ends without its last record");
@@ -332,9 +343,10 @@ Result<void> Opening::write_tail_again() {
     TRY_VOID(files_.sync_directory(paths_.directory));
     const Replay::Found::Tail& tail = found_.tail;
     if (tail.file <= log_.settled_state.mark.file) return {};
-    TRY(std::string content, read_whole(files_, paths_.wal(tail.file)));
     TRY(auto handle, files_.open(paths_.wal(tail.file), Files::Mode::read_write));
-    ByteView part = as_bytes(content).subspan(tail.begin, tail.end - tail.begin);
+    std::string content(tail.end - tail.begin, '\0');
+    TRY(std::size_t got, handle->read_at(tail.begin, std::as_writable_bytes(std::span(content))));
+    ByteView part = as_bytes(content).first(got);
     TRY_VOID(handle->write_at(tail.begin, {&part, 1}));
     return handle->sync();
 }

@@ -53,14 +53,23 @@ std::string directory_of(const std::string& path) {
 }
 
 Result<std::string> read_whole(Files& files, const std::string& path) {
+    std::string content;
+    TRY_VOID(read_whole(files, path, content));
+    return content;
+}
+
+Result<void> read_whole(Files& files, const std::string& path, std::string& into) {
     TRY(bool there, files.exists(path));
-    if (!there) return std::string();
+    if (!there) {
+        into.clear();
+        return {};
+    }
     TRY(auto file, files.open(path, Files::Mode::read));
     TRY(std::uint64_t size, file->size());
-    std::string content(size, '\0');
-    TRY(std::size_t got, file->read_at(0, std::as_writable_bytes(std::span(content))));
-    content.resize(got);
-    return content;
+    into.resize(size);
+    TRY(std::size_t got, file->read_at(0, std::as_writable_bytes(std::span(into))));
+    into.resize(got);
+    return {};
 }
 
 Result<void> replace_whole(Files& files, const std::string& path, const std::string& content) {

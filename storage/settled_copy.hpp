@@ -23,6 +23,8 @@ Result<SettledCopy> read_settled_copy(Files& files, const std::string& path);
 
 // Reads a whole file. Empty if it is not there.
 Result<std::string> read_whole(Files& files, const std::string& path);
+// Into memory that is there already: the system need not find and clear as much for each file.
+Result<void> read_whole(Files& files, const std::string& path, std::string& into);
 // Makes `path` hold `content`, durably and at once: there is never half of it.
 Result<void> replace_whole(Files& files, const std::string& path, const std::string& content);
 // The directory of a path; "" for the root.

@@ -32,8 +32,8 @@ struct Config {
     std::string advertise_peer;
     std::string token;  // what clients must bring; empty: whoever reaches listen_client may come in
 
-    Duration election_timeout = 1s;
-    Duration heartbeat_interval = 100ms;
+    Duration election_timeout = 500ms;
+    Duration heartbeat_interval = 50ms;
     std::uint64_t max_append_entries = 4096;
     std::uint64_t max_append_bytes = 1ull << 20;
     std::uint64_t max_inflight_messages = 64;
@@ -44,6 +44,7 @@ struct Config {
     std::uint64_t cache_bytes = 32ull << 20;
 
     std::uint64_t wal_file_size = 64ull << 20;
+    std::uint64_t wal_waiting_files = 6;
     std::uint64_t storage_cache_size = 64ull << 20;
     std::uint64_t disk_low_percent = 3;
     std::uint64_t disk_low_bytes = 256ull << 20;

@@ -246,6 +246,9 @@ std::vector<ConfigKey> storage_keys() {
     return {
         size_key("wal.file_size", "of each preallocated file of the write-ahead log",
                  &Config::wal_file_size, {1 << 20, 4ull << 30}),
+        count_key("wal.waiting_files",
+                  "full files that wait before the oldest settles: snapshots may spare it that",
+                  &Config::wal_waiting_files, {0, 1000}),
         size_key("storage.cache_size", "WiredTiger's cache", &Config::storage_cache_size,
                  {1 << 20, 1ull << 40}),
         count_key("limits.disk_low_percent", "free space below which commands are refused",

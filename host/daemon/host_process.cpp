@@ -40,6 +40,8 @@ storage::DiskLogStore::Options log_options(const Config& config) {
     storage::DiskLogStore::Options options;
     options.log.directory = "log";
     options.log.file_bytes = config.wal_file_size;
+    options.log.waiting_files = static_cast<std::uint32_t>(config.wal_waiting_files);
+    options.log.max_files = std::max(options.log.max_files, options.log.waiting_files + 10);
     options.log.low_percent = static_cast<std::uint32_t>(config.disk_low_percent);
     options.log.low_bytes = config.disk_low_bytes;
     options.settled_directory = config.data_dir + "/log/settled";

@@ -57,6 +57,7 @@ Core::Core(const Options& options, Initial initial, std::uint64_t seed, Time now
     }
     recovery_.hold = now_ + 3 * options_.election_timeout;
     arm_election_timer();
+    if (options_.pre_vote && hard_.term != Term{}) ask_early();
     if (may_campaign() && is_only_voter()) election_deadline_ = now_;
     reported_role_ = {role_, hard_.term, leader_};
     past_ = {hard_, role_, commit_, snapshot_, {}};
@@ -197,6 +198,15 @@ void Core::arm_election_timer() {
         static_cast<std::uint64_t>(std::max<Duration::rep>(options_.election_timeout.count(), 1));
     election_deadline_ = now_ + options_.election_timeout +
                          Duration(static_cast<Duration::rep>(random_.below(spread)));
+}
+
+// A member with a past may be one of many that start anew, whom nobody leads. If somebody does lead, the
+// question does no harm: who hears a leader does not answer (§9.6), and the leader does.
+void Core::ask_early() {
+    auto quarter = static_cast<std::uint64_t>(
+        std::max<Duration::rep>(options_.election_timeout.count() / 4, 1));
+    election_deadline_ =
+        now_ + Duration(static_cast<Duration::rep>(quarter + random_.below(quarter)));
 }
 
 // A voter that the latest membership demotes or removes may hold the only copy of that entry; until

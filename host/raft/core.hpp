@@ -114,6 +114,7 @@ class Core {
     void leave_leadership();
     void set_leader(MemberId leader);
     void arm_election_timer();
+    void ask_early();
     bool may_campaign() const;
     bool is_only_voter() const;
     void tick_follower();

@@ -36,7 +36,7 @@ TEST(Config, smallest_file_takes_the_defaults) {
     auto loaded = load_config({.file = file.path()});
     ASSERT_TRUE(loaded.has_value()) << to_string(loaded.error());
     EXPECT_EQ(loaded->config.host_name, "h1");
-    EXPECT_EQ(loaded->config.election_timeout, 1s);
+    EXPECT_EQ(loaded->config.election_timeout, 500ms);
     EXPECT_TRUE(loaded->warnings.empty());
 }
 

@@ -87,7 +87,7 @@ void Cluster::write_config(const ClusterHost& host) const {
         << joined(seeds, ", ") << "]\n[listen]\nclient = \"" << host.client_port.address()
         << "\"\npeer = \"" << host.peer_port.address()
         << "\"\n[raft]\nelection_timeout = \"300ms\"\nheartbeat_interval = \"30ms\"\n"
-        << "[wal]\nfile_size = \"1MiB\"\n[limits]\ndisk_low_bytes = \"1MiB\"\n"
+        << "[wal]\nfile_size = \"1MiB\"\nwaiting_files = 1\n[limits]\ndisk_low_bytes = \"1MiB\"\n"
         << "disk_low_percent = 0\n";
 }
 
