@@ -69,13 +69,16 @@ bool Core::hears_a_leader() const {
     return leader_ && leader_contact_ && now_ < *leader_contact_ + options_.election_timeout;
 }
 
-// A pre-vote promises nothing: it neither takes nor needs the real one.
+// A pre-vote promises nothing: it neither takes nor needs the real one. Of two that ask each other, the
+// one with the longer log goes on, or that with the lower id: both would split the votes of the term.
 void Core::answer_pre_vote(MemberId from, const VoteRequest& m) {
     bool may_vote = m.term > hard_.term ||
                     (m.term == hard_.term && !leader_ && (!hard_.vote || hard_.vote == from));
     bool granted = may_vote && is_up_to_date(m.last);
     promise(from,
             VoteReply{.term = granted ? m.term : hard_.term, .pre_vote = true, .granted = granted});
+    bool better = m.last > log_.last() || from < self_;
+    if (granted && better && role_ == Role::pre_candidate) become_follower(hard_.term, {});
 }
 
 // Figure 3.1, RequestVote, receiver implementation.
