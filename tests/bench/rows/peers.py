@@ -128,7 +128,7 @@ def ra(tools):
     # As bin/erl would set them, had it been installed where it was built for.
     environment = {"ROOTDIR": str(erlang), "BINDIR": str(next(erlang.glob("erts-*/bin"))), "EMU": "beam",
                    "PROGNAME": "erl", "ERL_EPMD_PORT": str(port), "ERL_EPMD_ADDRESS": "127.0.0.1",
-                   "HOME": str(tools.directory)}
+                   "HOME": str(tools.directory), "ERL_CRASH_DUMP": "/dev/null"}
     erlexec = environment["BINDIR"] + "/erlexec"
     source = pathlib.Path(__file__).resolve().parent.parent / "ra_load.erl"
     compiles = f'{{ok, _}} = compile:file("{source}", [{{outdir, "{beams}"}}]), halt(0).'
@@ -165,26 +165,6 @@ def ra(tools):
 SYSTEMS = {"etcd": etcd, "ra": ra}
 
 
-def measured(tools, workloads):
-    """These workloads on every system that is there, in turn; the medians by system and workload."""
-    found, absent = {}, {}
-    with contextlib.ExitStack() as up:
-        cluster = up.enter_context(tools.cluster())
-        loads = {}
-        for name, system in SYSTEMS.items():
-            try:
-                loads[name] = up.enter_context(system(tools))
-            except Absent as package:
-                absent[name] = str(package)
-        for workload in workloads:
-            runs = WORKLOADS[workload]
-            mine = {name: (lambda name=name: runs[name](loads[name])) for name in loads}
-            mine["quorate"] = lambda: runs["quorate"](cluster)
-            for name, results in zip(mine, interleaved(TIMES, *mine.values())):
-                found[name, workload] = {key: median(results, key) for key in ("ops_s", "p50_us", "p99_us")}
-    return found, absent
-
-
 def best(runs):
     return max(runs, key=lambda run: run["ops_s"])
 
@@ -195,21 +175,26 @@ def ours(*words):
 
 # As the table's rows are named. Of window500 the others' best over their own widths.
 WORKLOADS = {
-    "window1": {"quorate": ours(),
-                        "etcd": lambda load: load("put", 1),
-                        "ra": lambda load: load("pipeline", 1, 1)},
-    "window500": {"quorate": ours("--clients", 5, "--window", 500),
-                                     "etcd": lambda load: best([load("put", 256), load("put", 1024)]),
-                                     "ra": lambda load: best([load("pipeline", 1, 1024), load("pipeline", 5, 500)])},
-    "connections64": {"quorate": ours("--clients", 64),
-                          "etcd": lambda load: load("put", 64),
-                          "ra": lambda load: load("write", 64)},
-    "read1": {"quorate": ours("--reads", 100),
-                                    "etcd": lambda load: load("range", 1),
-                                    "ra": lambda load: load("read", 1)},
-    "reads64": {"quorate": ours("--reads", 100, "--clients", 64),
-                                       "etcd": lambda load: load("range", 64),
-                                       "ra": lambda load: load("read", 64)},
+    "window1": {
+        "quorate": ours(),
+        "etcd": lambda load: load("put", 1),
+        "ra": lambda load: load("pipeline", 1, 1)},
+    "window500": {
+        "quorate": ours("--clients", 5, "--window", 500),
+        "etcd": lambda load: best([load("put", 256), load("put", 1024)]),
+        "ra": lambda load: best([load("pipeline", 1, 1024), load("pipeline", 5, 500)])},
+    "connections64": {
+        "quorate": ours("--clients", 64),
+        "etcd": lambda load: load("put", 64),
+        "ra": lambda load: load("write", 64)},
+    "read1": {
+        "quorate": ours("--reads", 100),
+        "etcd": lambda load: load("range", 1),
+        "ra": lambda load: load("read", 1)},
+    "reads64": {
+        "quorate": ours("--reads", 100, "--clients", 64),
+        "etcd": lambda load: load("range", 64),
+        "ra": lambda load: load("read", 64)},
 }
 
 
@@ -217,17 +202,31 @@ def cell(run):
     return f"{thousands(run['ops_s'])}/s  p50 {thousands(run['p50_us'])} us"
 
 
+# One workload on every system that is there, in turn; the medians by system.
+def measured(workload, systems):
+    runs = {name: (lambda name=name: WORKLOADS[workload][name](system)) for name, system in systems.items()}
+    results = interleaved(TIMES, *runs.values())
+    return {name: {key: median(each, key) for key in ("ops_s", "p50_us")} for name, each in zip(runs, results)}
+
+
 def compare(tools, workloads):
-    found, absent = measured(tools, workloads)
+    """A line for each workload: ours, every other system's, and how many times as many operations ours are."""
     yield "".join(word.ljust(width) for word, width in zip(
         ("WORKLOAD", "QUORATE", "ETCD", "x", "RA", "x"), (15, 30, 30, 8, 30, 8)))
-    for workload in workloads:
-        mine = found["quorate", workload]
-        text = workload.ljust(15) + cell(mine).ljust(30)
-        for name in SYSTEMS:
-            other = found.get((name, workload))
-            if other is None:
-                text += f"absent: {absent[name]}".ljust(38)
-            else:
-                text += cell(other).ljust(30) + f"{mine['ops_s'] / other['ops_s']:.1f}".ljust(8)
-        yield text.rstrip()
+    with contextlib.ExitStack() as up:
+        there, absent = {"quorate": up.enter_context(tools.cluster())}, {}
+        for name, system in SYSTEMS.items():
+            try:
+                there[name] = up.enter_context(system(tools))
+            except Absent as package:
+                absent[name] = f"absent: {package}"
+        for workload in workloads:
+            found = measured(workload, there)
+            text = workload.ljust(15) + cell(found["quorate"]).ljust(30)
+            for name in SYSTEMS:
+                if name in absent:
+                    text += absent[name].ljust(38)
+                else:
+                    times = found["quorate"]["ops_s"] / found[name]["ops_s"]
+                    text += cell(found[name]).ljust(30) + f"{times:.1f}".ljust(8)
+            yield text.rstrip()
