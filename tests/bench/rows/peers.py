@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from .cluster import Failed
-from .report import interleaved, median, thousands
+from .report import median, thousands
 
 PACKAGES = {"etcd": ["etcd-server"], "ra": ["erlang-base", "erlang-crypto", "rabbitmq-server"]}
 SECONDS = 3
@@ -69,6 +69,7 @@ def programs(directory, commands, environment=None):
             one.kill()
         for one in running:
             one.wait()
+        shutil.rmtree(directory)
 
 
 def retry(attempt, seconds, what):
@@ -121,7 +122,7 @@ def ra(tools):
     plugins = next(root.glob("usr/lib/rabbitmq/lib/rabbitmq_server-*/plugins"))
     directory = tools.directory / "ra"
     beams = tools.directory / "ra-beams"
-    beams.mkdir()
+    beams.mkdir(exist_ok=True)
     code = [str(path) for name in ("ra", "aten", "gen_batch_server", "seshat")
             for path in plugins.glob(f"{name}-[0-9]*/ebin")] + [str(beams)]
     port, = free_ports(1)
@@ -162,7 +163,7 @@ def ra(tools):
 
 # ---- beside ours ----------------------------------------------------------------------------------
 
-SYSTEMS = {"etcd": etcd, "ra": ra}
+OTHERS = ("etcd", "ra")
 
 
 def best(runs):
@@ -202,31 +203,42 @@ def cell(run):
     return f"{thousands(run['ops_s'])}/s  p50 {thousands(run['p50_us'])} us"
 
 
-# One workload on every system that is there, in turn; the medians by system.
-def measured(workload, systems):
-    runs = {name: (lambda name=name: WORKLOADS[workload][name](system)) for name, system in systems.items()}
-    results = interleaved(TIMES, *runs.values())
-    return {name: {key: median(each, key) for key in ("ops_s", "p50_us")} for name, each in zip(runs, results)}
+def quorate(tools):
+    return tools.cluster()
+
+
+SYSTEMS = {"quorate": quorate, "etcd": etcd, "ra": ra}
+
+
+# Each system up alone, in turn, all of it TIMES times: the runs by workload and system, and what is absent.
+def measured(tools, workloads):
+    runs, absent = {}, {}
+    for _ in range(TIMES):
+        for name, system in SYSTEMS.items():
+            if name in absent:
+                continue
+            try:
+                with system(tools) as it:
+                    for workload in workloads:
+                        runs.setdefault((workload, name), []).append(WORKLOADS[workload][name](it))
+            except Absent as package:
+                absent[name] = f"absent: {package}"
+    return runs, absent
 
 
 def compare(tools, workloads):
     """A line for each workload: ours, every other system's, and how many times as many operations ours are."""
+    runs, absent = measured(tools, workloads)
+    found = {which: {key: median(each, key) for key in ("ops_s", "p50_us")} for which, each in runs.items()}
     yield "".join(word.ljust(width) for word, width in zip(
         ("WORKLOAD", "QUORATE", "ETCD", "x", "RA", "x"), (15, 30, 30, 8, 30, 8)))
-    with contextlib.ExitStack() as up:
-        there, absent = {"quorate": up.enter_context(tools.cluster())}, {}
-        for name, system in SYSTEMS.items():
-            try:
-                there[name] = up.enter_context(system(tools))
-            except Absent as package:
-                absent[name] = f"absent: {package}"
-        for workload in workloads:
-            found = measured(workload, there)
-            text = workload.ljust(15) + cell(found["quorate"]).ljust(30)
-            for name in SYSTEMS:
-                if name in absent:
-                    text += absent[name].ljust(38)
-                else:
-                    times = found["quorate"]["ops_s"] / found[name]["ops_s"]
-                    text += cell(found[name]).ljust(30) + f"{times:.1f}".ljust(8)
-            yield text.rstrip()
+    for workload in workloads:
+        mine = found[workload, "quorate"]
+        text = workload.ljust(15) + cell(mine).ljust(30)
+        for name in OTHERS:
+            if name in absent:
+                text += absent[name].ljust(38)
+            else:
+                other = found[workload, name]
+                text += cell(other).ljust(30) + f"{mine['ops_s'] / other['ops_s']:.1f}".ljust(8)
+        yield text.rstrip()
