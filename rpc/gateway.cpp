@@ -6,6 +6,7 @@
 #include "rpc/loop/rpc_connection.hpp"
 #include "rpc/loop/tcp.hpp"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -15,7 +16,8 @@ namespace {
 
 loop::RpcOptions rpc_options(const GatewayOptions& options) {
     loop::RpcOptions out;
-    out.stream.connection.frames.max_bytes = options.max_message_bytes;
+    out.stream.connection.frames.max_bytes =
+        std::min(options.stranger_message_bytes, options.max_message_bytes);
     out.stream.connection.max_queued_bytes = options.max_queued_bytes;
     out.stream.connection.stall_timeout = options.stall_timeout;
     out.stream.congested_bytes = options.congested_bytes;
@@ -77,12 +79,17 @@ class Gateway::Impl {
     void serve(std::unique_ptr<loop::Connection> connection) {
         std::uint64_t id = ++last_id_;
         Client& client = clients_[id];
+        auto welcome = [this, id] {
+            loop::FrameLimits limits;
+            limits.max_bytes = options_.max_message_bytes;
+            clients_.at(id).rpc->set_frame_limits(limits);
+        };
         auto hang_up = [this, id](std::string_view why) { this->hang_up(id, why); };
         auto answers = std::make_shared<Answers>(Answers::Environment{
             loop_, options_.congested_bytes, options_.stall_timeout, options_.pressed_timeout,
             [this] { return service_->is_short_of_room(); }, hang_up});
         client.state = std::make_shared<GatewayClient>(
-            GatewayClient{loop_, *service_, options_, hang_up, in_flight_, answers});
+            GatewayClient{loop_, *service_, options_, hang_up, welcome, in_flight_, answers});
         client.rpc = std::make_unique<loop::RpcConnection>(
             std::move(connection), make_gate(client.state), rpc_options(options_));
         answers->set_queued([rpc = client.rpc.get()] { return rpc->queued_bytes(); });

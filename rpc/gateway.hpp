@@ -20,7 +20,8 @@ struct GatewayOptions {
     std::uint32_t max_login_attempts = 8;  // wrong tokens; then the connection is closed
     std::size_t max_connections = 10000;   // more are closed at once
     Duration login_timeout = 30s;          // a connection that has not logged in by then is closed
-    std::uint64_t max_message_bytes = 64ull << 20;  // larger ones end their connection
+    std::uint64_t max_message_bytes = 64ull << 20;    // larger ones end their connection
+    std::uint64_t stranger_message_bytes = 64 << 10;  // likewise, until it has logged in
     // Per connection, of calls taken and not answered, each with what it costs beside its bytes:
     // more are refused, overloaded. One call always fits.
     std::uint64_t max_inflight_bytes = 64ull << 20;

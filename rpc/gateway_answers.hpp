@@ -51,7 +51,7 @@ class Answers : public std::enable_shared_from_this<Answers> {
     // Outcomes that wait for a pipeline's sink count here too.
     void hold(std::uint64_t bytes) {
         held_bytes_ += bytes;
-        if (held_bytes_ > env_.room_bytes && timer_ == 0) watch();
+        if (held_bytes_ > env_.room_bytes && timer_ == 0 && !closed_) watch();
     }
     void let_go(std::uint64_t bytes) { held_bytes_ -= bytes; }
     std::uint64_t held_bytes() const { return held_bytes_; }

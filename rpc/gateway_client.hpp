@@ -46,6 +46,7 @@ struct GatewayClient {
     group::HostService& service;
     const GatewayOptions& options;
     std::function<void(std::string_view why)> hang_up;  // ends the connection, later
+    std::function<void()> welcome;                      // it has logged in. Pre: it is connected
     std::shared_ptr<InFlight> all;                      // connections of the host together
     std::shared_ptr<Answers> answers;
     InFlight inflight{options.max_inflight_bytes};

@@ -78,7 +78,7 @@ class GateServer final : public schema::Gate::Server {
         const std::string& wanted = client_->options.token;
         std::string given = Source::text(context.getParams().getToken());
         if (wanted.empty() || equal_tokens(given, wanted)) {
-            client_->logged_in = true;
+            if (!std::exchange(client_->logged_in, true)) client_->welcome();
             context.getResults().setHost(kj::heap<HostServer>(client_));
             return kj::READY_NOW;
         }

@@ -39,6 +39,7 @@ class MessageStream final : public capnp::MessageStream, private Connection::Han
     kj::Maybe<int> getSendBufferSize() override { return nullptr; }
     kj::Promise<void> end() override;
 
+    void set_frame_limits(const FrameLimits& limits) { connection_->set_frame_limits(limits); }
     std::size_t queued_bytes() const { return connection_->queued_bytes(); }
     // Called when few bytes wait to be sent, having been many.
     void set_drained(std::function<void()> action) { drained_ = std::move(action); }

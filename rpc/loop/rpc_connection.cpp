@@ -78,6 +78,10 @@ std::size_t RpcConnection::queued_bytes() const {
     return impl_->stream.queued_bytes();
 }
 
+void RpcConnection::set_frame_limits(const FrameLimits& limits) {
+    impl_->stream.set_frame_limits(limits);
+}
+
 void RpcConnection::on_drained(std::function<void()> action) {
     impl_->stream.set_drained(std::move(action));
 }

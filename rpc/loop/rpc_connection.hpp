@@ -43,6 +43,8 @@ class RpcConnection {
     // Bytes that wait to be sent. `action` runs when they have become few, having been many; it may
     // destroy nothing of this connection.
     std::size_t queued_bytes() const;
+    // For a conversation whose first messages are of strangers.
+    void set_frame_limits(const FrameLimits& limits);
     void on_drained(std::function<void()> action);
     const std::string& remote() const;
 

@@ -262,6 +262,25 @@ TEST_F(GatewayLimits, a_message_beyond_the_limit_costs_its_own_connection_only) 
     EXPECT_FALSE(good->gone);
 }
 
+TEST_F(GatewayLimits, a_stranger_may_say_little_before_it_has_logged_in) {
+    serve();
+    host.port->on_submit = [](auto& s) { s.done(applied(1, "")); };
+    auto good = connect();
+    auto group = demo(*good);
+    auto stranger = connect();
+    auto shout = [](schema::Gate::Client& gate) {
+        auto request = gate.helloRequest();
+        request.setSoftware(std::string(100'000, 'x'));
+        return request.send();
+    };
+    EXPECT_THROW(got(shout(stranger->gate)), kj::Exception);
+    EXPECT_TRUE(eventually([&] { return stranger->gone; }));
+    got(shout(good->gate));
+    auto submit = group.submitRequest();
+    submit.setCommand(to_data(std::string(1 << 20, 'x')));
+    EXPECT_TRUE(got(submit.send()).getOutcome().isApplied());
+}
+
 TEST_F(GatewayLimits, garbage_costs_its_own_connection_only) {
     serve();
     auto client = connect();
