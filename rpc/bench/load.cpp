@@ -25,7 +25,7 @@ struct Schedule {
 
 // One client: it keeps `window` operations unanswered, or begins them at its times.
 // Thread: operations are begun on the client's thread in a closed loop, on the worker's own in an open
-// one; what ends, ends on the client's.
+// one; what ends, ends on the client's, which it shares with other workers.
 class Worker {
  public:
     Worker(const Workload& workload, const Schedule& schedule, std::uint32_t number)
@@ -33,8 +33,8 @@ class Worker {
     Worker(const Worker&) = delete;
 
     // Connects, and waits until each of its groups has answered a query.
-    Result<void> connect(const client::ClientOptions& connection) {
-        TRY(client_, client::Client::connect(connection));
+    Result<void> connect(client::ClientOptions connection) {
+        TRY(client_, client::Client::connect(std::move(connection)));
         // Each client has its share of the groups; with fewer groups than clients, each has one.
         std::size_t step = std::min<std::size_t>(workload_.clients, workload_.groups.size());
         for (std::size_t i = number_ % step; i < workload_.groups.size(); i += step) {
@@ -208,10 +208,16 @@ class Worker {
 Result<Run> run(const Workload& workload, const client::ClientOptions& connection,
                 const std::function<void()>& warmed_up, const std::function<void()>& over) {
     Schedule schedule;
+    std::vector<std::shared_ptr<client::IoThread>> threads;
+    for (std::uint32_t i = 0; i < std::min(workload.threads, workload.clients); ++i) {
+        threads.push_back(client::IoThread::start());
+    }
     std::vector<std::unique_ptr<Worker>> workers;
     for (std::uint32_t i = 0; i < workload.clients; ++i) {
+        client::ClientOptions options = connection;
+        options.io_thread = threads[i % threads.size()];
         workers.push_back(std::make_unique<Worker>(workload, schedule, i));
-        TRY_VOID(workers.back()->connect(connection));
+        TRY_VOID(workers.back()->connect(std::move(options)));
     }
     schedule.begin = Steady::now();
     auto warm = std::chrono::nanoseconds(workload.warm_up);

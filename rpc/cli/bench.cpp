@@ -28,6 +28,7 @@ Result<bench::Workload> workload_of(const Invocation& call) {
     TRY(std::uint64_t reads, call.number("reads", 0, 100));
     TRY(asked.level, call.read_level("level"));
     TRY(std::uint64_t clients, call.number("clients", 1, 4096));
+    TRY(std::uint64_t threads, call.number("threads", 1, 64));
     TRY(std::uint64_t window, call.number("window", 1, 4096));
     TRY(asked.payload, call.number("payload", bench::command_bytes_min, payload_max));
     TRY(std::uint64_t groups, call.number("groups", 1, 100'000));
@@ -36,6 +37,7 @@ Result<bench::Workload> workload_of(const Invocation& call) {
     TRY(std::uint64_t warm_up, call.number("warm-up", 0, 3600));
     asked.reads = static_cast<double>(reads) / 100;
     asked.clients = static_cast<std::uint32_t>(clients);
+    asked.threads = static_cast<std::uint32_t>(threads);
     asked.window = static_cast<std::uint32_t>(window);
     asked.rate = static_cast<double>(rate);
     asked.length = std::chrono::seconds(seconds);
@@ -238,7 +240,8 @@ std::vector<Verb> bench_verbs() {
          {{"what", "cluster (default) or disk", Kind::optional}},
          {number("hosts", "start so many on loopback, and remove them afterwards", ""),
           {"dir", "where these hosts' data lies, or the disk's file", Kind::optional, ".", "DIR"},
-          number("clients", "each with a connection and a thread of its own", "1"),
+          number("clients", "each with connections of its own", "1"),
+          number("threads", "that do the clients' work; with --rate each client has one more", "1"),
           number("window", "operations that each client has unanswered", "1"),
           number("payload", "bytes of a command", "256"),
           number("groups", "loaded alike", "1"),

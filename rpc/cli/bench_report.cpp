@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -52,6 +53,7 @@ json::object to_json(const BenchRun& run) {
         {"system", "quorate"},
         {"workload", name_of(asked)},
         {"clients", asked.clients},
+        {"client_threads", std::min(asked.threads, asked.clients)},
         {"window", asked.window},
         {"payload", asked.payload},
         {"groups", asked.groups.size()},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "rpc/client/io_thread.hpp"
 #include "rpc/client/operation.hpp"
 #include "rpc/client/pipeline.hpp"
 #include "rpc/client/types.hpp"
@@ -8,8 +9,9 @@
 #include <string>
 #include <vector>
 
-// The C++ client library. One Client per process is enough: it owns one thread with one event
-// loop, and all its connections. Link quorate::client; nothing of the host comes along.
+// The C++ client library. One Client per process is enough: it has one thread with one event loop, and
+// all its connections. Several Clients may share a thread (io_thread.hpp). Link quorate::client;
+// nothing of the host comes along.
 //
 //     auto client = quorate::client::Client::connect({.endpoints = {"127.0.0.1:7700"}}).value();
 //     auto demo = client->group("demo");
@@ -41,6 +43,8 @@ struct ClientOptions {
     // Never of a pipeline, whose order it would break.
     bool retry_overloaded = false;
     std::string software = "quorate-client";
+    // Where the Client does its work and its completions run. Null: on a thread of its own.
+    std::shared_ptr<IoThread> io_thread = nullptr;
 };
 
 class Connections;
@@ -154,23 +158,25 @@ class Admin {
     std::shared_ptr<Connections> connections_;
 };
 
-// Thread: any, but for the destructor, which is not called on the client's own.
+// Thread: any. The destructor waits for the client's thread, so it is not called on a client's thread,
+// be it another's: from a completion it ends the process.
 class Client {
  public:
-    // Starts the thread. Does not connect yet: the first operation does, so a host that is down
-    // is an error of that operation. Errc::address_invalid for an endpoint that is not host:port,
-    // request_invalid for none.
+    // Starts the thread, if none is given. Does not connect yet: the first operation does, so a host
+    // that is down is an error of that operation. Errc::address_invalid for an endpoint that is not
+    // host:port, request_invalid for none.
     static Result<std::unique_ptr<Client>> connect(ClientOptions options);
     // What is under way ends first: commands in Unknown, everything else in cancelled. No
-    // completion runs after this returned.
+    // completion runs after this returned. Other Clients on the thread notice nothing.
     ~Client();
 
     Group group(std::string name) { return {connections_, std::move(name)}; }
     Admin admin() { return Admin(connections_); }
 
  private:
-    explicit Client(std::shared_ptr<Connections> connections)
-        : connections_(std::move(connections)) {}
+    Client(std::shared_ptr<IoThread> io_thread, std::shared_ptr<Connections> connections)
+        : io_thread_(std::move(io_thread)), connections_(std::move(connections)) {}
+    std::shared_ptr<IoThread> io_thread_;  // outlives all that is done on it
     std::shared_ptr<Connections> connections_;
 };
 

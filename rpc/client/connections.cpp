@@ -3,6 +3,7 @@
 #include "rpc/client/decode.hpp"
 
 #include <algorithm>
+#include <future>
 #include <limits>
 
 namespace quorate::client {
@@ -10,15 +11,7 @@ namespace {
 
 constexpr Duration first_pause = 20ms;
 constexpr Duration longest_pause = 320ms;
-constexpr Duration for_ever = std::chrono::hours(24 * 365 * 100);
-
-thread_local bool is_client_thread = false;
-
 }  // namespace
-
-bool on_client_thread() {
-    return is_client_thread;
-}
 
 std::uint32_t milliseconds_left(Time deadline, Time now) {
     auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now).count();
@@ -40,23 +33,17 @@ Error rpc_error(const kj::Exception& exception, const std::string& endpoint) {
     return fail(code(), endpoint + ": " + std::string(exception.getDescription().cStr()));
 }
 
-struct Connections::OnThread {
-    explicit OnThread(kj::TaskSet::ErrorHandler& handler) : tasks(handler) {}
-    kj::TaskSet tasks;
-};
+// ---- on the thread ------------------------------------------------------------------------------
 
-// ---- the thread ---------------------------------------------------------------------------------
-
-Connections::Connections(ClientOptions options)
+Connections::Connections(IoThread& thread, ClientOptions options)
     : options_(std::move(options)),
+      loop_(thread.loop()),
+      thread_(thread.id()),
       whereabouts_(options_.endpoints),
-      random_(std::random_device()()) {
-    thread_ = std::thread([this] { thread_main(); });
-}
+      tasks_(new kj::TaskSet(*this)),
+      random_(std::random_device()()) {}
 
-Connections::~Connections() {
-    shut_down();
-}
+Connections::~Connections() = default;
 
 bool Connections::run(Task task) {
     return closed_.with([this, &task](bool closed) {
@@ -71,29 +58,23 @@ Connections::EndId Connections::at_end(Task task) {
 }
 
 void Connections::shut_down() {
-    run([this] { ending_ = true; });
-    if (thread_.joinable()) thread_.join();
+    auto ended = std::make_shared<std::promise<void>>();
+    run([this, ended] {
+        end();
+        // What was posted before that runs now, finds the client ended, and so ends as cancelled.
+        loop_.post([ended] { ended->set_value(); });
+    });
+    ended->get_future().wait();
 }
 
-void Connections::thread_main() {
-    is_client_thread = true;
-    loop::EventLoop::Scope scope(loop_);
-    {
-        OnThread here(*this);
-        here_ = &here;
-        scope.run_until([this] { return ending_; }, for_ever);
-        here_ = nullptr;
-        for (const auto& [id, task] : std::exchange(at_end_, {})) task();
-    }
+// Here no promise of ours is running, so all of them may go.
+void Connections::end() {
+    auto tasks = std::exchange(tasks_, nullptr);
+    tasks.reset();
+    for (const auto& [id, task] : std::exchange(at_end_, {})) task();
     dialling_.clear();
     links_.clear();
     closed_.with([](bool& closed) { closed = true; });
-    // What was posted before that runs now, finds nothing to keep it, and so ends as cancelled.
-    bool drained = false;
-    loop_.post([&drained] { drained = true; });
-    scope.run_until([&drained] { return drained; }, for_ever);
-    dialling_.clear();
-    links_.clear();
 }
 
 void Connections::taskFailed(kj::Exception&&) {
@@ -101,7 +82,7 @@ void Connections::taskFailed(kj::Exception&&) {
 }
 
 void Connections::keep(kj::Promise<void> promise) {
-    if (here_ != nullptr) here_->tasks.add(kj::mv(promise));
+    if (tasks_ != nullptr) tasks_->add(kj::mv(promise));
 }
 
 kj::Promise<void> Connections::sleep_until(Time when) {

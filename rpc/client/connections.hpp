@@ -37,20 +37,21 @@ class Finisher {
     T fallback_;
 };
 
-// All connections of a client and the thread they live on.
-// Thread: run() and is_current_thread() from any, shut_down() from any but the client's own;
-// everything else on that.
+// All connections of a client. After shut_down() its thread may be gone, and nothing here touches it.
+// Thread: run() and is_current_thread() from any, shut_down() from any that is no client's; everything
+// else on the client's own.
 class Connections : private kj::TaskSet::ErrorHandler {
  public:
-    explicit Connections(ClientOptions options);
-    ~Connections();
+    // Pre: `thread` lives until shut_down() has returned.
+    Connections(IoThread& thread, ClientOptions options);
+    ~Connections();  // Pre: shut down.
 
-    // Runs the task on the client's thread; false, and dropped, once the client has ended. Thread:
-    // any.
+    // Runs the task on the client's thread; false, and dropped, once the client has ended. Those taken
+    // before that run, and find that it has ended. Thread: any.
     bool run(Task task);
-    void shut_down();  // ends the thread, after everything under way has ended
-    bool is_current_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
-    bool have_ended() const { return here_ == nullptr; }
+    void shut_down();  // returns after everything under way has ended
+    bool is_current_thread() const { return std::this_thread::get_id() == thread_; }
+    bool have_ended() const { return tasks_ == nullptr; }
 
     // Runs when the client ends, unless forgotten before.
     using EndId = std::uint64_t;
@@ -88,7 +89,6 @@ class Connections : private kj::TaskSet::ErrorHandler {
         kj::ForkedPromise<Result<LinkPtr>> link;
         std::shared_ptr<bool> over;
     };
-    struct OnThread;  // what lives within the loop's Scope
     // A round through the endpoints.
     struct Round {
         std::string preferred;
@@ -101,7 +101,7 @@ class Connections : private kj::TaskSet::ErrorHandler {
         std::optional<Error> refusal = {};             // the first that waiting does not mend
     };
 
-    void thread_main();
+    void end();
     void taskFailed(kj::Exception&& exception) override;
     static Error nobody_answers(const Round& round);
     kj::Promise<Result<LinkPtr>> try_next(Round round);
@@ -116,18 +116,17 @@ class Connections : private kj::TaskSet::ErrorHandler {
     kj::Promise<void> learn_hosts(LinkPtr link);
 
     ClientOptions options_;
-    loop::EventLoop loop_;
+    loop::EventLoop& loop_;
+    const std::thread::id thread_;
     Whereabouts whereabouts_;
-    std::string cluster_;       // whose hosts we have met
-    OnThread* here_ = nullptr;  // set while the thread's Scope lives
+    std::string cluster_;                 // whose hosts we have met
+    std::unique_ptr<kj::TaskSet> tasks_;  // null: the client has ended
     std::map<std::string, LinkPtr> links_;
     std::map<std::string, Dialling> dialling_;
     std::map<EndId, Task> at_end_;
     EndId last_end_ = 0;
     std::mt19937_64 random_;
-    bool ending_ = false;          // asked to end; on the thread
     Guarded<bool> closed_{false};  // nothing more is taken
-    std::thread thread_;
 };
 
 // Milliseconds left, at least 1, for a call's timeoutMs.

@@ -197,6 +197,7 @@ Operation<T> make_operation(std::shared_ptr<Connections> connections,
         auto finisher = std::make_shared<Finisher<T>>(std::move(completion), gone);
         connections->run([connections, begin, finisher]() mutable {
             Connections& c = *connections;
+            if (c.have_ended()) return;
             c.keep(begin(c).then([finisher](T value) { finisher->complete(std::move(value)); }));
         });
     });

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "host/base/check.hpp"
+#include "rpc/client/io_thread.hpp"
 
 #include <coroutine>
 #include <functional>
@@ -10,10 +11,6 @@
 #include <utility>
 
 namespace quorate::client {
-
-// Whether this is the thread of a Client: the one on which completions run and on which nothing may
-// wait.
-bool on_client_thread();
 
 // Something that can be begun once and ends in exactly one T. It begins when it is consumed, in one
 // of four ways: get(), future(), then() or co_await. Dropped without that, it never begins.
@@ -30,9 +27,9 @@ class Operation {
     explicit Operation(std::function<void(Completion)> start) : start_(std::move(start)) {}
 
     // Blocks until the end, at the latest half a second after the operation's own deadline. Never
-    // on a client's thread: it would wait for itself (BrokenInvariant).
+    // on the thread of any client: it would wait for itself (BrokenInvariant).
     T get() {
-        CHECK(!on_client_thread(), "get() may not be called on the client's thread");
+        CHECK(!on_io_thread(), "get() may not be called on a client's thread");
         return future().get();
     }
 

@@ -32,7 +32,7 @@ class PipelineHandle final : public Pipeline {
     }
 
     void submit(std::uint64_t correlation, ByteView command) override {
-        CHECK(!on_client_thread(), "submit() may wait: use try_submit() on the client's thread");
+        CHECK(!on_io_thread(), "submit() may wait: use try_submit() on a client's thread");
         window_->take(command.size());
         sender_->post(correlation, Bytes::copy_of(command));
     }
@@ -44,7 +44,7 @@ class PipelineHandle final : public Pipeline {
     }
 
     void drain() override {
-        CHECK(!on_client_thread(), "drain() waits: never on the client's thread");
+        CHECK(!on_io_thread(), "drain() waits: never on a client's thread");
         window_->wait_empty();
     }
 

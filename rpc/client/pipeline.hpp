@@ -40,7 +40,7 @@ struct PipelineOptions {
 // connection; what was sent is never sent again.
 //
 // Thread: submit(), try_submit() and drain() from one thread at a time; submit() and drain() wait,
-// and so never on the client's thread (BrokenInvariant).
+// and so never on the thread of any client (BrokenInvariant).
 class Pipeline {
  public:
     // What is unanswered ends in Unknown or NotApplied (cancelled) before this returns, and nothing

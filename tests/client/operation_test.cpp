@@ -157,10 +157,10 @@ TEST(Operation, completions_run_on_the_clients_thread) {
     apply_all(server);
     server.start();
     auto client = connect(server);
-    EXPECT_FALSE(client::on_client_thread());
+    EXPECT_FALSE(client::on_io_thread());
     std::promise<bool> promise;
     client->group("demo").submit(as_bytes("c"), 20s).then([&promise](Outcome) {
-        promise.set_value(client::on_client_thread());
+        promise.set_value(client::on_io_thread());
     });
     EXPECT_TRUE(promise.get_future().get());
 }
