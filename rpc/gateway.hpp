@@ -29,12 +29,14 @@ struct GatewayOptions {
     std::uint32_t max_capabilities = 10000;  // held of us by one connection; more: it is closed
     std::uint32_t pipeline_commands = 8192;  // per pipeline, unanswered: its credit
     std::uint64_t pipeline_bytes = 16ull << 20;
-    std::uint32_t pipeline_pushes = 4;  // calls of outcomes on their way to one sink
-    std::size_t push_bytes = 1u << 20;  // of outcomes in one of them; a single one may exceed it
+    std::uint32_t pipeline_writes = 64;  // that wait for outcomes; with one more the oldest is
+                                         // answered without any
+    std::size_t pipeline_answer_bytes =
+        1u << 20;  // of outcomes in one answer; a single one may exceed it
     // Answers that wait in a connection for its client to read them: above this nothing further is read
     // from it, and further answers wait beside it (gateway_answers.hpp).
     std::size_t congested_bytes = 4u << 20;
-    // Of what a connection sends, and of refusals that wait for its sinks; more: it is closed. Nobody who
+    // Of what a connection sends, and of refusals that wait for its writes; more: it is closed. Nobody who
     // reads comes there.
     std::size_t max_queued_bytes = 64u << 20;
     // More than congested_bytes wait, and it has taken nothing for so long: it is closed ...

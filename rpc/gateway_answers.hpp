@@ -48,7 +48,7 @@ class Answers : public std::enable_shared_from_this<Answers> {
     // Less waits in the connection.
     void drained();
 
-    // Outcomes that wait for a pipeline's sink count here too.
+    // Outcomes that wait for a pipeline's next write count here too.
     void hold(std::uint64_t bytes) {
         held_bytes_ += bytes;
         if (held_bytes_ > env_.room_bytes && timer_ == 0 && !closed_) watch();

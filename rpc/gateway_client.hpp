@@ -50,7 +50,7 @@ struct GatewayClient {
     std::shared_ptr<InFlight> all;                      // connections of the host together
     std::shared_ptr<Answers> answers;
     InFlight inflight{options.max_inflight_bytes};
-    std::uint64_t refused_bytes = 0;  // refusals of its pipelines, not yet pushed to their sinks
+    std::uint64_t refused_bytes = 0;  // refusals of its pipelines that wait for a write to answer
     std::uint32_t capabilities = 0;   // that it holds of us
     bool logged_in = false;
 
@@ -155,7 +155,6 @@ capnp::Capability::Client make_gate(GatewayClientPtr client);
 schema::Group::Client make_group(GatewayClientPtr client, std::shared_ptr<group::GroupPort> port);
 schema::Admin::Client make_admin(GatewayClientPtr client);
 schema::Pipeline::Client make_pipeline(GatewayClientPtr client,
-                                       std::shared_ptr<group::GroupPort> port,
-                                       schema::PipelineSink::Client sink);
+                                       std::shared_ptr<group::GroupPort> port);
 
 }  // namespace quorate::rpc

@@ -91,7 +91,7 @@ kj::Promise<void> GroupServer::submitText(SubmitTextContext context) {
 
 kj::Promise<void> GroupServer::pipeline(PipelineContext context) {
     auto results = context.getResults();
-    results.setPipeline(make_pipeline(client_, port_, context.getParams().getSink()));
+    results.setPipeline(make_pipeline(client_, port_));
     results.setCreditCommands(client_->options.pipeline_commands);
     results.setCreditBytes(client_->options.pipeline_bytes);
     return kj::READY_NOW;

@@ -1,10 +1,12 @@
-// Pipeline of client.capnp: many commands in few calls, outcomes back in few. Nothing here is made
-// per command but its payload and the function that takes its outcome.
+// Pipeline of client.capnp: many commands in few calls. A write waits for outcomes, and its answer takes
+// all that are ready: a batch of commands that commits as one costs one call and one answer. Nothing here
+// is made per command but its payload and the function that takes its outcome.
 
 #include "host/group/command.hpp"
 #include "rpc/gateway_client.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -67,32 +69,16 @@ std::vector<Settled> PipelineState::take_ready(std::size_t most_bytes) {
     return taken;
 }
 
-class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSet::ErrorHandler {
+class PipelineServer final : public schema::Pipeline::Server {
  public:
-    PipelineServer(GatewayClientPtr client, std::shared_ptr<group::GroupPort> port,
-                   schema::PipelineSink::Client sink)
-        : state_(std::make_shared<PipelineState>()),
-          port_(std::move(port)),
-          sink_(kj::mv(sink)),
-          held_(client),
-          pushes_(*this) {
+    PipelineServer(GatewayClientPtr client, std::shared_ptr<group::GroupPort> port)
+        : state_(std::make_shared<PipelineState>()), port_(std::move(port)), held_(client) {
         state_->owner = this;
         state_->client = std::move(client);
     }
     ~PipelineServer() noexcept { state_->owner = nullptr; }
 
-    kj::Promise<void> write(WriteContext context) override {
-        auto params = context.getParams();
-        Time deadline = state_->client->deadline(params.getTimeoutMs());
-        std::int64_t wall_ms = state_->client->loop.wall_ms();
-        std::uint64_t correlation = params.getFirst();
-        for (capnp::Data::Reader command : params.getCommands()) {
-            if (broken_) break;
-            submit(correlation++, view(command), wall_ms, deadline);
-        }
-        context.getResults().setLeader(port_->leader());
-        return kj::READY_NOW;
-    }
+    kj::Promise<void> write(WriteContext context) override;
 
  private:
     void submit(std::uint64_t correlation, ByteView command, std::int64_t wall_ms, Time deadline);
@@ -101,23 +87,62 @@ class PipelineServer final : public schema::Pipeline::Server, private kj::TaskSe
     void add_ready(Settled settled);
     void give_up(std::string_view why);
     static void flush_later(const std::shared_ptr<PipelineState>& state);
+    // There is something to say, or nothing to wait for.
+    bool may_answer() const { return !state_->ready.empty() || state_->commands == 0; }
     void flush();
-    void push();
-    void taskFailed(kj::Exception&&) override {
-        // The sink is gone: with its connection, or let go by its holder. Nobody is left to tell.
-        --pushing_;
-        broken_ = true;
-        state_->take_ready();
-    }
+    void answer_oldest();
 
     std::shared_ptr<PipelineState> state_;
     std::shared_ptr<group::GroupPort> port_;
-    schema::PipelineSink::Client sink_;
     Held held_;
-    std::uint32_t pushing_ = 0;
+    std::deque<kj::Own<kj::PromiseFulfiller<std::vector<Settled>>>> writes_;  // not answered yet
     bool broken_ = false;
-    kj::TaskSet pushes_;
 };
+
+// What an answer of a write says.
+struct WriteAnswer {
+    std::vector<Settled> settled;
+    group::HostName leader;
+
+    capnp::MessageSize size() const {
+        std::uint64_t words = 16 + leader.size() / 8;
+        for (const Settled& one : settled) words += words_of(one.outcome);
+        return {words, 0};
+    }
+    void encode_to(schema::Pipeline::WriteResults::Builder out) const {
+        out.setLeader(leader);
+        if (settled.empty()) return;
+        auto list = out.initOutcomes(static_cast<unsigned>(settled.size()));
+        for (unsigned i = 0; i < settled.size(); ++i) {
+            list[i].setCorrelation(settled[i].correlation);
+            encode(settled[i].outcome, list[i].initOutcome());
+        }
+    }
+};
+
+kj::Promise<void> PipelineServer::write(WriteContext context) {
+    context.allowCancellation();
+    auto params = context.getParams();
+    Time deadline = state_->client->deadline(params.getTimeoutMs());
+    std::int64_t wall_ms = state_->client->loop.wall_ms();
+    std::uint64_t correlation = params.getFirst();
+    for (capnp::Data::Reader command : params.getCommands()) {
+        if (broken_) break;
+        submit(correlation++, view(command), wall_ms, deadline);
+    }
+    context.releaseParams();
+    auto pair = kj::newPromiseAndFulfiller<std::vector<Settled>>();
+    writes_.push_back(kj::mv(pair.fulfiller));
+    if (writes_.size() > state_->client->options.pipeline_writes) {
+        writes_.front()->fulfill({});
+        writes_.pop_front();
+    }
+    if (may_answer()) flush_later(state_);
+    return pair.promise.then([context, port = port_](std::vector<Settled>&& settled) mutable {
+        WriteAnswer answer{std::move(settled), port->leader()};
+        answer.encode_to(context.getResults(answer.size()));
+    });
+}
 
 void PipelineServer::submit(std::uint64_t correlation, ByteView command, std::int64_t wall_ms,
                             Time deadline) {
@@ -186,51 +211,41 @@ void PipelineServer::flush_later(const std::shared_ptr<PipelineState>& state) {
     });
 }
 
-// A few calls on their way at most: a client that reads slowly gets larger batches, not more calls.
-// Each waits for its turn among all that the connection is told.
+// Each answer waits for its turn among all that the connection is told.
 void PipelineServer::flush() {
-    const GatewayOptions& options = state_->client->options;
-    while (!broken_ && !state_->ready.empty() && !state_->awaits_turn &&
-           pushing_ < options.pipeline_pushes) {
+    while (!broken_ && !writes_.empty() && may_answer() && !state_->awaits_turn) {
         state_->awaits_turn = true;
-        std::size_t bytes = std::min(state_->ready_bytes, options.push_bytes);
+        std::size_t bytes =
+            std::min(state_->ready_bytes, state_->client->options.pipeline_answer_bytes);
         state_->client->answers->tell(bytes, [state = state_] {
             state->awaits_turn = false;
-            if (state->owner != nullptr) state->owner->push();
+            if (state->owner != nullptr) state->owner->answer_oldest();
         });
     }
 }
 
-void PipelineServer::push() {
-    if (broken_ || state_->ready.empty()) return;
-    std::vector<Settled> settled = state_->take_ready(state_->client->options.push_bytes);
-    std::uint64_t words = 16;
-    for (const Settled& one : settled) words += words_of(one.outcome);
-    auto request = sink_.outcomesRequest(capnp::MessageSize{words, 0});
-    auto list = request.initOutcomes(static_cast<unsigned>(settled.size()));
-    for (unsigned i = 0; i < settled.size(); ++i) {
-        list[i].setCorrelation(settled[i].correlation);
-        encode(settled[i].outcome, list[i].initOutcome());
+void PipelineServer::answer_oldest() {
+    // Its caller may have let go of it.
+    while (!writes_.empty() && !writes_.front()->isWaiting()) writes_.pop_front();
+    if (broken_ || writes_.empty()) return;
+    auto write = kj::mv(writes_.front());
+    writes_.pop_front();
+    auto settled = state_->take_ready(state_->client->options.pipeline_answer_bytes);
+    for (const Settled& one : settled) {
         // The credit is free again from here on, so that the client never knows of more than there
         // is.
-        state_->commands -= settled[i].used_credit ? 1 : 0;
-        state_->bytes -= settled[i].bytes;
+        state_->commands -= one.used_credit ? 1 : 0;
+        state_->bytes -= one.bytes;
     }
-    ++pushing_;
-    pushes_.add(request.send().ignoreResult().then([this] {
-        --pushing_;
-        state_->client->answers->progress();
-        flush();
-    }));
+    write->fulfill(kj::mv(settled));
     flush();
 }
 
 }  // namespace
 
 schema::Pipeline::Client make_pipeline(GatewayClientPtr client,
-                                       std::shared_ptr<group::GroupPort> port,
-                                       schema::PipelineSink::Client sink) {
-    return kj::heap<PipelineServer>(std::move(client), std::move(port), kj::mv(sink));
+                                       std::shared_ptr<group::GroupPort> port) {
+    return kj::heap<PipelineServer>(std::move(client), std::move(port));
 }
 
 }  // namespace quorate::rpc

@@ -195,11 +195,14 @@ Operation<T> make_operation(std::shared_ptr<Connections> connections,
                             std::function<kj::Promise<T>(Connections&)> begin, T gone) {
     return Operation<T>([connections, begin, gone](std::function<void(T)> completion) {
         auto finisher = std::make_shared<Finisher<T>>(std::move(completion), gone);
-        connections->run([connections, begin, finisher]() mutable {
+        auto start = [connections, begin, finisher] {
             Connections& c = *connections;
             if (c.have_ended()) return;
             c.keep(begin(c).then([finisher](T value) { finisher->complete(std::move(value)); }));
-        });
+        };
+        // What a completion begins leaves with the turn's other messages.
+        if (connections->is_current_thread()) return start();
+        connections->run(std::move(start));
     });
 }
 

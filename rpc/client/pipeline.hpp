@@ -23,9 +23,9 @@ struct PipelineOptions {
     Duration timeout = Duration(std::chrono::seconds(5));  // of each command, from submit() on
 };
 
-// Many commands in few calls: what is submitted while a write is on its way goes with the next one,
-// so batches form by themselves and an idle pipeline adds no delay (ra's pipeline_command with
-// correlations).
+// Many commands in few calls: what is submitted in one turn of the client's thread, or while several
+// writes are on their way, goes with the next one, so batches form by themselves and an idle pipeline
+// adds no delay (ra's pipeline_command with correlations).
 //
 // Every command ends in exactly one outcome, told under its correlation, half a second after its
 // timeout at the latest:

@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::size_t max_write_commands = 4096;
 constexpr std::size_t max_write_bytes = 1u << 20;
+// Unanswered at once: what gathers beyond that goes with the next, so that many commands never become
+// many calls.
+constexpr std::size_t max_writes = 8;
 // Commands of one write share its timeout, which is that of the first: the others must not be much
 // later.
 constexpr int deadline_spread = 8;
@@ -20,24 +23,6 @@ void Sender::Ended::add(const Command& command, Outcome outcome) {
     outcomes.push_back({command.correlation, std::move(outcome)});
     bytes += command.bytes.size();
 }
-
-// What the host calls with outcomes.
-class Sender::Sink final : public schema::PipelineSink::Server {
- public:
-    Sink(std::weak_ptr<Sender> sender, std::uint64_t generation)
-        : sender_(std::move(sender)), generation_(generation) {}
-
-    kj::Promise<void> outcomes(OutcomesContext context) override {
-        auto sender = sender_.lock();
-        if (sender && sender->generation_ == generation_)
-            sender->receive(context.getParams().getOutcomes());
-        return kj::READY_NOW;
-    }
-
- private:
-    std::weak_ptr<Sender> sender_;
-    std::uint64_t generation_;
-};
 
 Sender::Sender(Connections& connections, std::string group, PipelineOptions options,
                std::shared_ptr<Window> window)
@@ -102,28 +87,25 @@ void Sender::connect() {
     connecting_ = true;
     Time deadline = pending_.front().deadline;
     std::uint64_t generation = ++generation_;
-    connections_.keep(open_line(deadline, generation)
-                          .then([self = shared_from_this(), deadline, generation](End<Line> end) {
-                              if (generation == self->generation_)
-                                  self->connected(std::move(end), deadline);
-                          }));
+    connections_.keep(
+        open_line(deadline).then([self = shared_from_this(), deadline, generation](End<Line> end) {
+            if (generation == self->generation_) self->connected(std::move(end), deadline);
+        }));
 }
 
-kj::Promise<End<Sender::Line>> Sender::open_line(Time deadline, std::uint64_t generation) {
+kj::Promise<End<Sender::Line>> Sender::open_line(Time deadline) {
     auto journey = std::make_shared<Journey>(connections_, group_, deadline - connections_.now());
     Request<GroupCap, Line> request;
     request.open = [journey](const LinkPtr& link) {
         return journey->connections().group(link, journey->group(), journey->deadline());
     };
-    request.call = [weak = weak_from_this(), generation](const LinkPtr& link,
-                                                         const GroupCap& group) {
-        auto opening = group->pipelineRequest();
-        opening.setSink(kj::heap<Sink>(weak, generation));
-        return opening.send().then([link](capnp::Response<schema::Group::PipelineResults> answer) {
-            return Line{link, answer.getPipeline(),
-                        std::max<std::uint64_t>(answer.getCreditCommands(), 1),
-                        std::max<std::uint64_t>(answer.getCreditBytes(), 1)};
-        });
+    request.call = [](const LinkPtr& link, const GroupCap& group) {
+        return group->pipelineRequest().send().then(
+            [link](capnp::Response<schema::Group::PipelineResults> answer) {
+                return Line{link, answer.getPipeline(),
+                            std::max<std::uint64_t>(answer.getCreditCommands(), 1),
+                            std::max<std::uint64_t>(answer.getCreditBytes(), 1)};
+            });
     };
     request.repeatable = true;
     return travel(journey, std::move(request));
@@ -176,7 +158,7 @@ void Sender::lost(const Error& why) {
 void Sender::hang_up() {
     ++generation_;
     connecting_ = false;
-    writing_ = false;
+    writes_ = 0;
     moving_ = false;
     if (!line_) return;
     // This may be called from within what it waits for.
@@ -188,13 +170,23 @@ void Sender::hang_up() {
 
 void Sender::flush() {
     end_late();
-    if (closed_ || connecting_ || writing_ || pending_.empty()) return;
-    if (moving_ && !sent_.empty()) return;  // first all answers, so that the order holds
+    if (closed_ || connecting_) return;
+    if (pending_.empty()) return ask();
+    if (moving_ && !sent_.empty()) return ask();  // first all answers, so that the order holds
     if (moving_) hang_up();
     if (!line_) return connect();
     if (!line_->link->rpc->is_open()) return lost(fail(Errc::unreachable, line_->link->endpoint));
-    std::vector<Command> batch = next_batch();
-    if (!batch.empty()) write(std::move(batch));
+    while (writes_ < max_writes && !pending_.empty()) {
+        std::vector<Command> batch = next_batch();
+        if (batch.empty()) break;
+        write(std::move(batch));
+    }
+    ask();
+}
+
+// For outcomes, if no write does.
+void Sender::ask() {
+    if (line_ && writes_ == 0 && !sent_.empty() && line_->link->rpc->is_open()) write({});
 }
 
 // As much as one write takes and the host's credit allows.
@@ -204,8 +196,8 @@ std::vector<Sender::Command> Sender::next_batch() {
     Time latest = pending_.front().deadline + options_.timeout / deadline_spread;
     while (!pending_.empty() && batch.size() < max_write_commands) {
         const Command& next = pending_.front();
-        bool credit = sent_.size() + batch.size() < line_->credit_commands &&
-                      sent_bytes_ + bytes + next.bytes.size() <= line_->credit_bytes;
+        bool credit = sent_.count() + batch.size() < line_->credit_commands &&
+                      sent_.bytes() + bytes + next.bytes.size() <= line_->credit_bytes;
         // A command beyond all credit is sent alone: the host says no, in its own words.
         bool alone = sent_.empty() && batch.empty();
         bool fits = batch.empty() || bytes + next.bytes.size() <= max_write_bytes;
@@ -221,22 +213,21 @@ void Sender::write(std::vector<Command> batch) {
     std::size_t words = 32;
     for (const Command& command : batch) words += 2 + command.bytes.size() / 8;
     auto request = line_->pipeline.writeRequest(capnp::MessageSize{words, 0});
-    request.setFirst(next_serial_);
-    request.setTimeoutMs(milliseconds_left(batch.front().deadline, connections_.now()));
-    auto commands = request.initCommands(static_cast<unsigned>(batch.size()));
-    for (unsigned i = 0; i < batch.size(); ++i) {
-        ByteView bytes = batch[i].bytes.view();
-        commands.set(i, {reinterpret_cast<const capnp::byte*>(bytes.data()), bytes.size()});
+    request.setFirst(sent_.next_serial());
+    if (!batch.empty()) {
+        request.setTimeoutMs(milliseconds_left(batch.front().deadline, connections_.now()));
+        auto commands = request.initCommands(static_cast<unsigned>(batch.size()));
+        for (unsigned i = 0; i < batch.size(); ++i) {
+            ByteView bytes = batch[i].bytes.view();
+            commands.set(i, {reinterpret_cast<const capnp::byte*>(bytes.data()), bytes.size()});
+        }
     }
-    for (Command& command : batch) {
-        sent_bytes_ += command.bytes.size();
-        sent_.emplace(next_serial_++, std::move(command));
-    }
-    writing_ = true;
+    for (Command& command : batch) sent_.add(std::move(command));
+    ++writes_;
     connections_.keep(request.send().then(
         [self = shared_from_this(),
          generation = generation_](capnp::Response<schema::Pipeline::WriteResults> answer) {
-            if (generation == self->generation_) self->written(answer.getLeader().cStr());
+            if (generation == self->generation_) self->answered(answer);
         },
         [self = shared_from_this(), generation = generation_](kj::Exception&& e) {
             if (generation == self->generation_)
@@ -244,22 +235,34 @@ void Sender::write(std::vector<Command> batch) {
         }));
 }
 
-void Sender::written(const std::string& leader) {
-    writing_ = false;
+// ---- answers ------------------------------------------------------------------------------------
+
+// What on_outcomes submits goes with the next write, now, rather than by way of the loop.
+void Sender::answered(schema::Pipeline::WriteResults::Reader answer) {
+    --writes_;
+    if (writes_ == 0 && !sent_.empty() && answer.getOutcomes().size() == 0) {
+        return lost(fail(Errc::protocol, line_->link->endpoint + " owes outcomes and gives none"));
+    }
+    bool collects = !collecting_.exchange(true);
+    learn(answer.getLeader().cStr());
+    receive(answer.getOutcomes());
+    if (collects) return collect();
+    flush();
+}
+
+void Sender::learn(const std::string& leader) {
     Whereabouts& whereabouts = connections_.whereabouts();
     whereabouts.leads(group_, leader);
     bool elsewhere = !leader.empty() && leader != line_->link->server.host;
     if (elsewhere && !whereabouts.leader(group_, connections_.now()).empty()) moving_ = true;
-    flush();
 }
-
-// ---- answers ------------------------------------------------------------------------------------
 
 void Sender::receive(capnp::List<schema::PipelineOutcome>::Reader list) {
     Ended ended;
+    ended.outcomes.reserve(list.size());
     for (auto item : list) {
-        auto found = sent_.find(item.getCorrelation());
-        if (found == sent_.end()) continue;
+        std::optional<Command> command = sent_.take(item.getCorrelation());
+        if (!command) continue;
         Outcome outcome = decode(item.getOutcome());
         auto* refused = std::get_if<NotApplied>(&outcome);
         if (refused != nullptr && refused->error.code == Errc::no_such_group) {
@@ -267,12 +270,9 @@ void Sender::receive(capnp::List<schema::PipelineOutcome>::Reader list) {
             line_->link->groups.erase(group_);
             moving_ = true;
         }
-        sent_bytes_ -= found->second.bytes.size();
-        ended.add(found->second, std::move(outcome));
-        sent_.erase(found);
+        ended.add(*command, std::move(outcome));
     }
     tell(std::move(ended));
-    flush();
 }
 
 // ---- ends ---------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ void Sender::watch_time() {
     if (timer_ != 0 || closed_ || (pending_.empty() && sent_.empty())) return;
     Time next = Time::max();
     if (!pending_.empty()) next = pending_.front().deadline;
-    if (!sent_.empty()) next = std::min(next, sent_.begin()->second.deadline + grace);
+    if (!sent_.empty()) next = std::min(next, sent_.first_deadline() + grace);
     timer_ = connections_.at(next, [weak = weak_from_this()] {
         if (auto self = weak.lock()) self->on_time();
     });
@@ -301,8 +301,7 @@ void Sender::watch_time() {
 
 void Sender::on_time() {
     timer_ = 0;
-    bool silent =
-        line_ && !sent_.empty() && sent_.begin()->second.deadline + grace <= connections_.now();
+    bool silent = line_ && !sent_.empty() && sent_.first_deadline() + grace <= connections_.now();
     if (silent) {
         lost(fail(Errc::deadline_exceeded, line_->link->endpoint + " did not answer in time"));
     } else {
@@ -324,9 +323,7 @@ void Sender::end_late() {
 
 void Sender::end_sent(const Error& error) {
     Ended ended;
-    for (const auto& [serial, command] : sent_) ended.add(command, Unknown{error});
-    sent_.clear();
-    sent_bytes_ = 0;
+    for (const Command& command : sent_.take_all()) ended.add(command, Unknown{error});
     tell(std::move(ended));
 }
 

@@ -3,11 +3,11 @@
 #include "host/base/mailbox.hpp"
 #include "rpc/client/journey.hpp"
 #include "rpc/client/pipeline.hpp"
+#include "rpc/client/unanswered.hpp"
 #include "rpc/client/window.hpp"
 
 #include <atomic>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,9 +18,10 @@ namespace quorate::client {
 // The part of a pipeline that lives on the client's thread: takes what was posted, writes it in
 // batches over one connection at a time, and tells the outcomes.
 //
-// A command is in exactly one place: the inbox, `pending_` (never sent), or `sent_` (waiting for
-// its outcome, under a serial number that is used once and never again). Thread: post() from the
-// submitting thread, the rest from the client's; the destructor from any, once closed.
+// A command is in exactly one place: the inbox, `pending_` (never sent), or `sent_` (waiting for its
+// outcome). Outcomes come with the answers to writes, so while a command waits a write does too, if need
+// be one without commands. Thread: post() from the submitting thread, the rest from the client's; the
+// destructor from any, once closed.
 class Sender : public std::enable_shared_from_this<Sender> {
  public:
     Sender(Connections& connections, std::string group, PipelineOptions options,
@@ -34,11 +35,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
     void close();
 
  private:
-    struct Command {
-        std::uint64_t correlation = 0;
-        Bytes bytes;
-        Time deadline;
-    };
+    using Command = PipelineCommand;
     // Outcomes to be told together.
     struct Ended {
         std::vector<PipelineOutcome> outcomes;
@@ -53,14 +50,12 @@ class Sender : public std::enable_shared_from_this<Sender> {
         std::uint64_t credit_bytes = 1;
         kj::Promise<void> watch = nullptr;  // for the end of the connection
     };
-    class Sink;
-
     // taking
     void collect();
     void end_inbox();
     // connecting
     void connect();
-    kj::Promise<End<Line>> open_line(Time deadline, std::uint64_t generation);
+    kj::Promise<End<Line>> open_line(Time deadline);
     void connected(End<Line> end, Time deadline);
     void refuse(const Error& error, Time deadline);
     void lost(const Error& why);
@@ -69,8 +64,10 @@ class Sender : public std::enable_shared_from_this<Sender> {
     void flush();
     std::vector<Command> next_batch();
     void write(std::vector<Command> batch);
-    void written(const std::string& leader);
+    void ask();
     // answers
+    void answered(schema::Pipeline::WriteResults::Reader answer);
+    void learn(const std::string& leader);
     void receive(capnp::List<schema::PipelineOutcome>::Reader list);
     // ends
     void watch_time();
@@ -88,15 +85,13 @@ class Sender : public std::enable_shared_from_this<Sender> {
     Mailbox<Command> inbox_;
     std::atomic<bool> collecting_ = false;  // collect() is on its way
     std::deque<Command> pending_;
-    std::map<std::uint64_t, Command> sent_;  // by serial
-    std::uint64_t next_serial_ = 1;
-    std::uint64_t sent_bytes_ = 0;
+    Unanswered sent_;
 
     std::optional<Line> line_;
     std::uint64_t generation_ = 0;  // of the line; what comes of a former one is not ours
     bool connecting_ = false;
-    bool writing_ = false;  // a write is on its way: what gathers meanwhile goes with the next
-    bool moving_ = false;   // to another line, once this one has answered all
+    std::size_t writes_ = 0;  // that wait for an answer
+    bool moving_ = false;     // to another line, once this one has answered all
     bool telling_ = false;
     bool closed_ = false;
     loop::TimerId timer_ = 0;  // for on_time()

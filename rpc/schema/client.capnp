@@ -192,24 +192,25 @@ interface Group {
       -> (outcome :Outcome, text :Text, leader :Text);
   queryText @4 (words :List(Text), level :ReadLevel, atLeast :UInt64, timeoutMs :UInt32)
       -> (answer :Answer, text :Text);
-  # Many commands in few calls. Outcomes come to the sink, each correlation exactly once while
-  # the connection lives.
-  pipeline @5 (sink :PipelineSink) -> (pipeline :Pipeline, creditCommands :UInt32, creditBytes :UInt64);
+  # Many commands in few calls.
+  pipeline @5 () -> (pipeline :Pipeline, creditCommands :UInt32, creditBytes :UInt64);
 }
 
 interface Pipeline {
-  # Submits commands with correlations first, first+1, ... The caller keeps at most creditCommands and
-  # creditBytes unanswered; what exceeds them ends in notApplied(overloaded).
-  write @0 (first :UInt64, commands :List(Data), timeoutMs :UInt32) -> (leader :Text);
+  # Submits commands with correlations first, first+1, ..., and waits until any command of the pipeline
+  # has its outcome, be it of this write or of another. Outcomes come only as answers of writes, each
+  # correlation exactly once while the connection lives: who has commands without an outcome keeps a write
+  # waiting, if need be one without commands. Writes are answered in their order, at once if nothing is
+  # left to wait for, and the oldest, perhaps with no outcomes, if too many of them wait.
+  # The caller keeps at most creditCommands and creditBytes without an outcome; what exceeds them ends in
+  # notApplied(overloaded).
+  write @0 (first :UInt64, commands :List(Data), timeoutMs :UInt32)
+      -> (leader :Text, outcomes :List(PipelineOutcome));
 }
 
 struct PipelineOutcome {
   correlation @0 :UInt64;
   outcome @1 :Outcome;
-}
-
-interface PipelineSink {
-  outcomes @0 (outcomes :List(PipelineOutcome)) -> ();
 }
 
 # Runs the cluster. Held by operators only.

@@ -123,7 +123,7 @@ void outcomes_encode(benchmark::State& state) {
     PerCommand per(state, 8);
     for (auto _ : state) {
         capnp::MallocMessageBuilder message(static_cast<unsigned>(16 + 24 * state.range(0)));
-        auto params = message.initRoot<schema::PipelineSink::OutcomesParams>();
+        auto params = message.initRoot<schema::Pipeline::WriteResults>();
         auto list = params.initOutcomes(static_cast<unsigned>(state.range(0)));
         for (unsigned i = 0; i < list.size(); ++i) {
             list[i].setCorrelation(i);
@@ -135,18 +135,6 @@ void outcomes_encode(benchmark::State& state) {
 BENCHMARK(outcomes_encode)->Arg(1)->Arg(64)->Arg(1024);
 
 // ---- a client, its gateway, and back ------------------------------------------------------------------
-
-class Sink final : public schema::PipelineSink::Server {
- public:
-    explicit Sink(std::uint64_t& told) : told_(told) {}
-    kj::Promise<void> outcomes(OutcomesContext context) override {
-        told_ += context.getParams().getOutcomes().size();
-        return kj::READY_NOW;
-    }
-
- private:
-    std::uint64_t& told_;
-};
 
 // A gateway and a client of it on one loop, in front of a group that answers at once.
 class Conversation {
@@ -169,7 +157,6 @@ class Conversation {
         request.setName("demo");
         auto found = request.send().wait(scope_.kj());
         auto open = found.getGroup().pipelineRequest();
-        open.setSink(kj::heap<Sink>(told_));
         pipeline_ = open.send().wait(scope_.kj()).getPipeline();
         write(1);
     }
@@ -180,7 +167,11 @@ class Conversation {
         request.setTimeoutMs(60'000);
         auto list = request.initCommands(static_cast<unsigned>(count));
         for (unsigned i = 0; i < list.size(); ++i) list.set(i, data(as_bytes(command_)));
-        auto sent = request.send().ignoreResult().eagerlyEvaluate(nullptr);
+        auto sent = request.send()
+                        .then([this](capnp::Response<schema::Pipeline::WriteResults> answer) {
+                            told_ += answer.getOutcomes().size();
+                        })
+                        .eagerlyEvaluate(nullptr);
         until([&] { return told_ == wanted; });
     }
 

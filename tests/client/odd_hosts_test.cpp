@@ -5,6 +5,7 @@
 #include <capnp/any.h>
 #include <kj/debug.h>
 
+#include <deque>
 #include <numeric>
 #include <rpc/schema/client.capnp.h>
 
@@ -214,23 +215,27 @@ TEST_F(OddHosts, a_group_that_is_no_capability_ends_without_harm) {
 // Keeps what it is given; the test answers by hand, on the server's thread.
 class OddPipeline final : public schema::Pipeline::Server {
  public:
+    using Correlations = std::vector<std::uint64_t>;
     struct Record {
-        std::vector<std::vector<std::uint64_t>> writes;  // correlations of each
-        kj::Maybe<schema::PipelineSink::Client> sink;
-        std::vector<kj::Own<kj::PromiseFulfiller<void>>> held;
-        bool hold = false;
+        std::vector<Correlations> writes;  // of each
+        std::deque<kj::Own<kj::PromiseFulfiller<Correlations>>> held;
     };
     explicit OddPipeline(Record& record) : record_(record) {}
 
     kj::Promise<void> write(WriteContext context) override {
         auto params = context.getParams();
-        std::vector<std::uint64_t> correlations(params.getCommands().size());
+        Correlations correlations(params.getCommands().size());
         std::iota(correlations.begin(), correlations.end(), params.getFirst());
         record_.writes.push_back(std::move(correlations));
-        if (!record_.hold) return kj::READY_NOW;
-        auto paf = kj::newPromiseAndFulfiller<void>();
+        auto paf = kj::newPromiseAndFulfiller<Correlations>();
         record_.held.push_back(kj::mv(paf.fulfiller));
-        return kj::mv(paf.promise);
+        return paf.promise.then([context](Correlations&& told) mutable {
+            auto list = context.getResults().initOutcomes(static_cast<unsigned>(told.size()));
+            for (unsigned i = 0; i < told.size(); ++i) {
+                list[i].setCorrelation(told[i]);
+                list[i].initOutcome().initApplied();
+            }
+        });
     }
 
  private:
@@ -241,7 +246,6 @@ class OddPipelines : public ::testing::Test {
  protected:
     OddPipelines() {
         manners.pipeline = [this](auto context) -> kj::Promise<void> {
-            record.sink = context.getParams().getSink();
             context.getResults().setPipeline(kj::heap<OddPipeline>(record));
             context.getResults().setCreditCommands(credit);
             context.getResults().setCreditBytes(credit);
@@ -269,15 +273,17 @@ class OddPipelines : public ::testing::Test {
         });
         return count;
     }
-    void tell(const std::vector<std::uint64_t>& correlations) {
+    std::size_t writes() {
+        std::size_t count = 0;
+        run([&] { count = record.writes.size(); });
+        return count;
+    }
+    // With the answer of the oldest write that waits.
+    void tell(const OddPipeline::Correlations& correlations) {
         run([&] {
-            auto request = KJ_ASSERT_NONNULL(record.sink).outcomesRequest();
-            auto list = request.initOutcomes(static_cast<unsigned>(correlations.size()));
-            for (unsigned i = 0; i < correlations.size(); ++i) {
-                list[i].setCorrelation(correlations[i]);
-                list[i].initOutcome().initApplied();
-            }
-            request.send().ignoreResult().detach([](kj::Exception&&) {});
+            auto write = std::move(record.held.front());
+            record.held.pop_front();
+            write->fulfill(OddPipeline::Correlations(correlations));
         });
     }
 
@@ -289,36 +295,62 @@ class OddPipelines : public ::testing::Test {
     std::unique_ptr<client::Client> client;
 };
 
-TEST_F(OddPipelines, what_gathers_while_a_write_is_on_its_way_goes_as_one) {
-    record.hold = true;
+TEST_F(OddPipelines, what_gathers_while_many_writes_wait_goes_as_one) {
     auto pipeline = open_pipeline(*client, log, {.timeout = 1h});
-    pipeline->submit(0, as_bytes("first"));
-    while (commands_written() < 1) std::this_thread::yield();
-    for (std::uint64_t i = 1; i < 500; ++i) pipeline->submit(i, as_bytes("later"));
+    std::uint64_t sent = 0;
+    auto submit_alone = [&] {
+        pipeline->submit(sent++, as_bytes("alone"));
+        while (commands_written() < sent) std::this_thread::yield();
+    };
+    for (int i = 0; i < 8; ++i) submit_alone();
+    ASSERT_EQ(writes(), 8u);
+    for (; sent < 500; ++sent) pipeline->submit(sent, as_bytes("later"));
     // A round trip of the client's thread, by which it has seen them all.
     ASSERT_EQ(code_of(client->admin().server(20s).get()), "ok");
-    EXPECT_EQ(commands_written(), 1u);
-    run([&] {
-        record.hold = false;
-        for (auto& write : record.held) write->fulfill();
-    });
+    EXPECT_EQ(commands_written(), 8u);
+    tell({1});
     while (commands_written() < 500) std::this_thread::yield();
-    std::size_t writes = 0;
-    run([&] { writes = record.writes.size(); });
-    EXPECT_EQ(writes, 2u);
+    EXPECT_EQ(writes(), 9u);
+}
+
+TEST_F(OddPipelines, while_a_command_waits_so_does_a_write) {
+    auto pipeline = open_pipeline(*client, log, {.timeout = 1h});
+    for (std::uint64_t i = 0; i < 2; ++i) {
+        pipeline->submit(i, as_bytes("x"));
+        while (commands_written() < i + 1) std::this_thread::yield();
+    }
+    tell({});
+    tell({2});  // no write waits now, and the first command does
+    while (writes() < 3) std::this_thread::yield();
+    EXPECT_EQ(commands_written(), 2u);
+    tell({1});
+    pipeline->drain();
+    ASSERT_EQ(code_of(client->admin().server(20s).get()), "ok");
+    EXPECT_EQ(writes(), 3u) << "nothing is left to ask for";
 }
 
 TEST_F(OddPipelines, outcomes_that_nobody_waits_for_are_ignored) {
     auto pipeline = open_pipeline(*client, log, {.timeout = 1h});
-    for (std::uint64_t i = 0; i < 3; ++i) pipeline->submit(100 + i, as_bytes("x"));
-    while (commands_written() < 3) std::this_thread::yield();
-    tell({99, 0, ~0ull});
-    tell({1, 1, 1});
+    for (std::uint64_t i = 0; i < 3; ++i) {
+        pipeline->submit(100 + i, as_bytes("x"));
+        while (commands_written() < i + 1) std::this_thread::yield();
+    }
+    tell({99, 0, ~0ull, 1, 1, 1});
     tell({1, 2});
     tell({3, 2});
     pipeline->drain();
     EXPECT_EQ(log.told(),
               (OutcomeLog::Told{{100, "applied "}, {101, "applied "}, {102, "applied "}}));
+}
+
+// It would be asked again and again.
+TEST_F(OddPipelines, a_host_that_owes_outcomes_and_gives_none_is_given_up) {
+    auto pipeline = open_pipeline(*client, log, {.timeout = 1h});
+    pipeline->submit(0, as_bytes("x"));
+    while (commands_written() < 1) std::this_thread::yield();
+    tell({});
+    pipeline->drain();
+    EXPECT_EQ(log.told(), (OutcomeLog::Told{{0, "unknown leadership_lost"}}));
 }
 
 TEST_F(OddPipelines, no_credit_at_all_still_lets_one_command_through) {
