@@ -8,6 +8,7 @@
 //     flood deaf  --endpoint A:P --group g < until-this-ends
 //         asks for much and reads nothing
 #include "rpc/bench/verify.hpp"
+#include "tests/bench/beside.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -15,7 +16,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -26,7 +26,7 @@
 namespace {
 
 using namespace quorate;
-using Steady = std::chrono::steady_clock;
+using bench::nanoseconds;
 
 struct Options {
     std::vector<std::string> endpoints;
@@ -43,37 +43,11 @@ constexpr std::uint32_t watching_writer = 50;
 constexpr std::uint32_t filling_writer = 51;
 
 [[noreturn]] void die(const std::string& what) {
-    fmt::print(stderr, "flood: {}\n", what);
-    std::exit(1);
+    bench::die("flood", what);
 }
-
 std::unique_ptr<client::Client> connect(const Options& options) {
-    auto made =
-        client::Client::connect({.endpoints = options.endpoints, .software = "quorate-flood"});
-    if (!made.has_value()) die(to_string(made.error()));
-    return std::move(*made);
+    return bench::connect("flood", options.endpoints);
 }
-
-std::int64_t nanoseconds() {
-    return std::chrono::nanoseconds(Steady::now().time_since_epoch()).count();
-}
-
-// Until nobody holds standard input open any more.
-class Until {
- public:
-    Until()
-        : thread_([this] {
-              while (std::getchar() != EOF) {
-              }
-              over_ = true;
-          }) {}
-    ~Until() { thread_.join(); }
-    bool over() const { return over_; }
-
- private:
-    std::atomic<bool> over_ = false;
-    std::thread thread_;
-};
 
 // ---- far too much -----------------------------------------------------------------------------
 
@@ -119,15 +93,16 @@ class Flooder {
         auto begin = nanoseconds();
         auto end = static_cast<double>(begin) + options_.seconds * 1e9;
         for (double at = static_cast<double>(begin); at < end; at += interval) {
-            auto early = static_cast<std::int64_t>(at) - nanoseconds();
-            if (early > 1'000'000) std::this_thread::sleep_for(std::chrono::nanoseconds(early));
+            wait_until_due(static_cast<std::int64_t>(at));
             ++offered;
             bench::write_command(command.data(), written_.writer, ++last_number_);
             if (pipeline_->try_submit(last_number_, as_bytes(command))) continue;
             ++held_back;
             if (static_cast<double>(nanoseconds()) >= end) break;
-            // What is due meanwhile is due in vain: there is no room for it either.
-            std::this_thread::sleep_for(std::chrono::microseconds(200));
+            // Until there may be room. What is due meanwhile is due in vain.
+            while (told_.try_acquire()) {
+            }
+            (void)told_.try_acquire_for(std::chrono::milliseconds(1));
             auto now = static_cast<double>(nanoseconds());
             auto missed = static_cast<std::uint64_t>(std::max(0.0, (now - at) / interval));
             offered += missed;
@@ -136,7 +111,15 @@ class Flooder {
         }
     }
 
+    // Outcomes wake it early, and it goes on waiting.
+    void wait_until_due(std::int64_t at) {
+        constexpr std::int64_t soon = 1'000'000;
+        for (auto early = at - nanoseconds(); early > soon; early = at - nanoseconds())
+            (void)told_.try_acquire_for(std::chrono::nanoseconds(early));
+    }
+
     void ended(std::span<client::PipelineOutcome> outcomes) {
+        told_.release();
         for (auto& one : outcomes) {
             if (std::holds_alternative<client::Applied>(one.outcome)) {
                 ++acknowledged;
@@ -165,6 +148,7 @@ class Flooder {
     std::unique_ptr<client::Client> client_;
     bench::Written written_;
     std::uint64_t last_number_ = 0;
+    std::counting_semaphore<> told_{0};  // calls with outcomes
     std::unique_ptr<client::Pipeline> pipeline_;
     std::thread thread_;
 };
@@ -222,15 +206,15 @@ int watch(const Options& options) {
     auto group = client->group(options.group);
     std::string command(options.payload, 'w');
     std::vector<std::pair<std::int64_t, std::int64_t>> seen;
-    Until until;
-    for (std::uint64_t number = 1; !until.over(); ++number) {
+    bench::Until until;
+    std::uint64_t number = 0;
+    do {
         auto begin = nanoseconds();
-        bench::write_command(command.data(), watching_writer, number);
+        bench::write_command(command.data(), watching_writer, ++number);
         auto outcome = group.submit(as_bytes(command), std::chrono::seconds(5)).get();
         bool fine = std::holds_alternative<client::Applied>(outcome);
         seen.emplace_back(begin, fine ? (nanoseconds() - begin) / 1000 : -1);
-        std::this_thread::sleep_for(std::chrono::milliseconds(options.pause_ms));
-    }
+    } while (!until.over_within(std::chrono::milliseconds(options.pause_ms)));
     fmt::print("{{\"writes\":[");
     for (std::size_t i = 0; i < seen.size(); ++i)
         fmt::print("{}[{},{}]", i == 0 ? "" : ",", seen[i].first, seen[i].second);
@@ -268,10 +252,7 @@ int deaf(const Options& options) {
                 if (!std::exchange(blocked, true)) end.acquire();
             });
     }
-    {
-        Until until;
-        while (!until.over()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
+    bench::Until().wait();
     auto before = told.load();
     end.release();
     fmt::print("{{\"asked\":4096,\"answer_bytes\":{},\"told_while_deaf\":{}}}\n",

@@ -9,6 +9,7 @@
 // NANOSECONDS are those of CLOCK_MONOTONIC, which all processes of a machine share.
 #include "plugins/bench/protocol.hpp"
 #include "rpc/client/client.hpp"
+#include "tests/bench/beside.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -25,7 +26,7 @@
 namespace {
 
 using namespace quorate;  // as literals of time
-using Steady = std::chrono::steady_clock;
+using bench::nanoseconds;
 
 struct Options {
     std::vector<std::string> endpoints;
@@ -40,22 +41,15 @@ struct Options {
 };
 
 [[noreturn]] void die(const std::string& what) {
-    fmt::print(stderr, "probe: {}\n", what);
-    std::exit(1);
+    bench::die("probe", what);
 }
 
-std::int64_t nanoseconds() {
-    return std::chrono::nanoseconds(Steady::now().time_since_epoch()).count();
-}
 double milliseconds_since(std::int64_t then) {
     return static_cast<double>(nanoseconds() - then) / 1e6;
 }
 
 std::unique_ptr<client::Client> connect(std::vector<std::string> endpoints) {
-    auto made =
-        client::Client::connect({.endpoints = std::move(endpoints), .software = "quorate-probe"});
-    if (!made.has_value()) die(to_string(made.error()));
-    return std::move(*made);
+    return bench::connect("probe", std::move(endpoints));
 }
 
 // Writer `number`s of their own: a machine keeps an account of each.
@@ -108,15 +102,10 @@ int load(const Options& options) {
         for (auto& one : outcomes)
             acknowledged[now] += std::holds_alternative<client::Applied>(one.outcome);
     });
-    std::atomic<bool> over = false;
-    std::thread until([&over] {
-        while (std::getchar() != EOF) {
-        }
-        over = true;
-    });
-    for (std::uint64_t i = 1; !over; ++i) pipeline->submit(i, as_bytes(command_of(options, 3, i)));
+    bench::Until until;
+    for (std::uint64_t i = 1; !until.over(); ++i)
+        pipeline->submit(i, as_bytes(command_of(options, 3, i)));
     pipeline->drain();
-    until.join();
     fmt::print(R"({{"begin_ns":{},"acknowledged":[{}]}})"
                "\n",
                begin, fmt::join(acknowledged, ","));
@@ -125,7 +114,8 @@ int load(const Options& options) {
 
 // ---- the first write --------------------------------------------------------------------------
 
-// Tries of 100 ms each until one is acknowledged or time is over. When, in nanoseconds; the
+// Tries of 100 ms each until one is acknowledged or time is over; within one the client pauses by itself
+// between hosts that refuse. When, in nanoseconds; the
 // greatest number there is if never.
 std::int64_t write_until_acknowledged(client::Client& client, const Options& options,
                                       std::uint32_t writer) {
@@ -135,7 +125,6 @@ std::int64_t write_until_acknowledged(client::Client& client, const Options& opt
                            .submit(as_bytes(command_of(options, writer, number)), 100ms)
                            .get();
         if (std::holds_alternative<client::Applied>(outcome)) return nanoseconds();
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     return std::numeric_limits<std::int64_t>::max();
 }

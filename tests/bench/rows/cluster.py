@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import time
@@ -133,13 +134,27 @@ class Cluster:
 
     def leader(self, group):
         """The host that leads; waits for one."""
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            for member in self.members(group):
-                if member.get("role") == "leader":
-                    return next(h for h in self.hosts if h["name"] == member["host"])
-            time.sleep(0.05)
+        def leading():
+            names = [member["host"] for member in self.members(group) if member.get("role") == "leader"]
+            return next((host for host in self.hosts if host["name"] in names), None)
+
+        if found := self.wait_until(leading, 30):
+            return found
         raise Failed(f"nobody leads {group}")
+
+    def run_on(self, seconds):
+        """Lets the hosts that are up run for so long. Failed at once if one of them ends meanwhile."""
+        if ended := first_to_end([host["pid"] for host in self.hosts], seconds):
+            raise Failed(f"the host with process {ended} has ended")
+
+    def wait_until(self, condition, seconds):
+        """What the condition gives, once that is true; None if the time is over before."""
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            if time.monotonic() >= end:
+                return None
+            self.run_on(0.05)
+        return found
 
     def probe(self, verb, group, *arguments, first=None, timeout=300):
         """tests/bench/probe, with the endpoint of host `first` before the others'."""
@@ -165,13 +180,12 @@ class Cluster:
 
     def wait_until_level(self, group, timeout=60):
         """Until every member has applied the same, and the leader commits nothing more."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
+        def level():
             members = self.members(group)
-            if len({member.get("appliedIndex", host) for host, member in enumerate(members)}) == 1:
-                return
-            time.sleep(0.05)
-        raise Failed(f"the members of {group} are not level after {timeout} s")
+            return len({member.get("appliedIndex", host) for host, member in enumerate(members)}) == 1
+
+        if not self.wait_until(level, timeout):
+            raise Failed(f"the members of {group} are not level after {timeout} s")
 
     def written_bytes(self):
         """What each host has written to files since it began. The kernel's write_bytes are more than reaches the
@@ -191,6 +205,22 @@ def rate(load, begin, end):
     if not inside:
         raise Failed("too few slices of the load to say how fast it was")
     return sum(inside) / len(inside)
+
+
+def first_to_end(pids, seconds):
+    """The first of these processes that ends within so many seconds, or None. Those that have ended do not count."""
+    with contextlib.ExitStack() as at_the_end:
+        ends, process = select.poll(), {}
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                handle = os.pidfd_open(pid)
+                at_the_end.callback(os.close, handle)
+                ends.register(handle, select.POLLIN)
+                process[handle] = pid
+        for handle, _ in ends.poll(0):
+            ends.unregister(handle)
+        ended = ends.poll(seconds * 1000)
+        return process[ended[0][0]] if ended else None
 
 
 def io_of(pid):

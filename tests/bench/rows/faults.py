@@ -82,11 +82,11 @@ def catch_up(tools):
         cluster.quorate("dev", "kill", behind["name"])
         fill(cluster, "g", ENTRIES)
         with cluster.loaded("g", leader) as load:
-            time.sleep(3)  # full load on two members
+            cluster.run_on(3)  # full load on two members
             back = time.monotonic_ns()
             cluster.quorate("dev", "restart", behind["name"])
-            level = until_level(cluster, behind, time.monotonic() + CATCH_UP_MAX)
-            time.sleep(4)  # full load on three
+            level = cluster.wait_until(lambda: when_level(cluster, behind), CATCH_UP_MAX)
+            cluster.run_on(4)  # full load on three
     if level is None:
         return Found(f"not level after {CATCH_UP_MAX} s of full load", "at most 20 % less", False)
     during = rate(load, back, level)
@@ -100,14 +100,11 @@ def catch_up(tools):
                  f"{thousands(two)}/s with two members")
 
 
-# When the member had applied what the leader had, but for what is under way; None if it never did.
-def until_level(cluster, behind, give_up):
-    while time.monotonic() < give_up:
-        members = {member["host"]: member.get("appliedIndex", 0) for member in cluster.members("g")}
-        if members[behind["name"]] + UNDER_WAY >= max(members.values()):
-            return time.monotonic_ns()
-        time.sleep(0.05)
-    return None
+# The time, if the member has applied what the leader has, but for what is under way.
+def when_level(cluster, behind):
+    members = {member["host"]: member.get("appliedIndex", 0) for member in cluster.members("g")}
+    level = members[behind["name"]] + UNDER_WAY >= max(members.values())
+    return time.monotonic_ns() if level else None
 
 
 ROWS = [

@@ -19,9 +19,9 @@ def idle(tools):
         begin = time.monotonic()
         cluster.quorate("bench", "create", "--groups", GROUPS, timeout=900)
         took = time.monotonic() - begin
-        time.sleep(QUIET)  # until they are asleep; their creation is digested
+        cluster.run_on(QUIET)  # until they are asleep; their creation is digested
         before, at = [cpu_seconds(pid) for pid in pids], time.monotonic()
-        time.sleep(QUIET)
+        cluster.run_on(QUIET)
         core = max(cpu_seconds(pid) - b for pid, b in zip(pids, before)) / (time.monotonic() - at)
         each = max(resident_bytes(pid) - e for pid, e in zip(pids, empty)) / GROUPS / 1024
         wake = median([cluster.probe("first", "bench-idle-%d" % n)["first_ms"] for n in (1, 7, GROUPS)])

@@ -112,10 +112,10 @@ def flooded(tools, seconds):
         with Resident(cluster.hosts) as resident:
             with beside(cluster, "flood", "watch", "flood") as watched:
                 calm_from = time.monotonic()
-                time.sleep(3)
+                cluster.run_on(3)
                 calm = (calm_from + 0.5, time.monotonic())
                 load = flood(cluster, "--group", "flood", "--rate", 10 * can, "--seconds", seconds)
-                time.sleep(NORMAL_WITHIN_S + 2)
+                cluster.run_on(NORMAL_WITHIN_S + 2)
         growth = resident.growth_mib(calm, calm[1], time.monotonic())
     writes = watched[0]["writes"]
     well = normal_after(writes, calm, load["end_ns"])
@@ -143,13 +143,13 @@ def frozen(tools, seconds):
         victim = next(host for host in cluster.hosts if host is not leader)
         with Resident(cluster.hosts) as resident, beside(cluster, "probe", "load", "frozen", first=leader) as loaded:
             begin = time.monotonic()
-            time.sleep(8)  # caches and logs fill to their bounds
+            cluster.run_on(8)  # caches and logs fill to their bounds
             calm = (begin, time.monotonic())
             os.kill(victim["pid"], signal.SIGSTOP)
-            time.sleep(seconds)
+            cluster.run_on(seconds)
             stopped_until = time.monotonic()
             os.kill(victim["pid"], signal.SIGCONT)
-            time.sleep(1)
+            cluster.run_on(1)
         growth = resident.growth_mib(calm, calm[1], stopped_until, only=leader["name"])
         cluster.wait_until_level("frozen")
     acknowledged = sum(loaded[0]["acknowledged"])
@@ -168,10 +168,10 @@ def deaf(tools, seconds):
         leader = cluster.leader("large")
         with Resident(cluster.hosts) as resident, beside(cluster, "flood", "watch", "small") as watched:
             begin = time.monotonic()
-            time.sleep(3)
+            cluster.run_on(3)
             calm = (begin, time.monotonic())
             with beside(cluster, "flood", "deaf", "large", first=leader):
-                time.sleep(seconds)
+                cluster.run_on(seconds)
             end = time.monotonic()
         growth = resident.growth_mib(calm, calm[1], end)
     lost = sum(us < 0 for _, us in watched[0]["writes"])

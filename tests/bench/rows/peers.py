@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 
-from .cluster import Failed
+from .cluster import Failed, first_to_end
 from .report import median, thousands
 
 PACKAGES = {"etcd": ["etcd-server"], "ra": ["erlang-base", "erlang-crypto", "rabbitmq-server"]}
@@ -72,15 +72,16 @@ def programs(directory, commands, environment=None):
         shutil.rmtree(directory)
 
 
-def retry(attempt, seconds, what):
+def retry(attempt, seconds, what, running):
+    """Tries until it succeeds. Failed when time is over, or when one of the programs that it needs ends."""
     end = time.monotonic() + seconds
     while True:
         try:
             return attempt()
         except (subprocess.CalledProcessError, Failed) as problem:
-            if time.monotonic() > end:
+            ended = first_to_end([one.pid for one in running], 0.5)
+            if ended or time.monotonic() > end:
                 raise Failed(f"{what} did not come up: {problem}") from problem
-            time.sleep(0.5)
 
 
 # ---- etcd -----------------------------------------------------------------------------------------
@@ -107,8 +108,8 @@ def etcd(tools):
             tools.tell(said)
         return said
 
-    with programs(directory, commands):
-        retry(lambda: load("put", 1, 0.2, False), 30, "etcd")
+    with programs(directory, commands) as running:
+        retry(lambda: load("put", 1, 0.2, False), 30, "etcd", running)
         yield load
 
 

@@ -95,9 +95,9 @@ def amplification(tools):
     with tools.cluster(wal__file_size="16MiB") as cluster:
         cluster.create_group("g")
         with cluster.loaded("g", cluster.leader("g")) as load:
-            time.sleep(12)
+            cluster.run_on(12)
             begin, device, hosts = counters(tools, cluster)
-            time.sleep(12)
+            cluster.run_on(12)
             end, device_then, hosts_then = counters(tools, cluster)
     commands = rate(load, begin, end)
     payload = commands * PAYLOAD * (end - begin) / 1e9
