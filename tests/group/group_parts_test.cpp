@@ -293,12 +293,17 @@ ByteView record_of(const qr_effect& effect) {
     return {reinterpret_cast<const std::byte*>(&effect), sizeof effect};
 }
 
-TEST(OutcomeCollector, answers_a_command_whose_reply_was_deferred_with_a_rejection) {
-    ReplyRoom room(std::make_shared<HostMemory>(HostMemory::Limits{}));
-    OutcomeCollector outcomes(GroupId(7), room);
+std::vector<machine::Command> two_commands() {
     std::vector<machine::Command> batch(2);
     batch[0].id = id(1, 1);
     batch[1].id = id(1, 2);
+    return batch;
+}
+
+TEST(OutcomeCollector, answers_a_command_whose_reply_was_deferred_with_a_rejection) {
+    ReplyRoom room(std::make_shared<HostMemory>(HostMemory::Limits{}));
+    OutcomeCollector outcomes(GroupId(7), room);
+    std::vector<machine::Command> batch = two_commands();
     qr_effect deferred{};
     deferred.size = sizeof deferred;
     deferred.kind = QR_EFFECT_DEFER;
@@ -318,9 +323,7 @@ TEST(OutcomeCollector, answers_a_command_whose_reply_was_deferred_with_a_rejecti
 TEST(OutcomeCollector, counts_the_replies_that_somebody_waits_for) {
     ReplyRoom room(std::make_shared<HostMemory>(HostMemory::Limits{}));
     OutcomeCollector outcomes(GroupId(7), room);
-    std::vector<machine::Command> batch(2);
-    batch[0].id = id(1, 1);
-    batch[1].id = id(1, 2);
+    std::vector<machine::Command> batch = two_commands();
     outcomes.begin(batch);
     outcomes.want(1);
     outcomes.reply(0, as_bytes("nobody waits for this"));

@@ -74,6 +74,15 @@ class PipelineTest : public GatewayTest {
     void answer_all() {
         for (auto& one : std::exchange(host.port->submitted, {})) one.done(applied(1, one.command));
     }
+    // One write's answer is taken; nine large outcomes wait for the next.
+    void leave_large_outcomes_unasked() {
+        write(0, std::vector<std::string>(10, "x"));
+        wait_for_commands(10);
+        answer(0);
+        wait_for_outcomes(1);
+        std::string large(256 << 10, 'r');
+        for (std::size_t at = 1; at < 10; ++at) host.port->submitted[at].done(applied(1, large));
+    }
     void expect_hung_up() {
         EXPECT_TRUE(eventually([&] { return client->gone; }));
         EXPECT_TRUE(eventually([&] { return gateway->connections() == 0; }));
@@ -271,12 +280,7 @@ TEST_F(PipelineTest, who_does_not_ask_for_large_outcomes_is_hung_up_on) {
     options.congested_bytes = 1 << 20;
     options.stall_timeout = 50ms;
     open();
-    write(0, std::vector<std::string>(10, "x"));
-    wait_for_commands(10);
-    answer(0);
-    wait_for_outcomes(1);
-    std::string large(256 << 10, 'r');
-    for (std::size_t at = 1; at < 10; ++at) host.port->submitted[at].done(applied(1, large));
+    leave_large_outcomes_unasked();
     expect_hung_up();
 }
 
@@ -286,14 +290,8 @@ TEST_F(PipelineTest, who_stands_in_the_way_of_others_is_hung_up_on_sooner) {
     options.stall_timeout = 1h;
     options.pressed_timeout = 20ms;
     open();
-    write(0, std::vector<std::string>(10, "x"));
-    wait_for_commands(10);
-    answer(0);
-    wait_for_outcomes(1);
-    std::string large(256 << 10, 'r');
-    for (std::size_t at = 1; at < 10; ++at) host.port->submitted[at].done(applied(1, large));
-    scope.run_until([] { return false; }, 100ms);
-    EXPECT_FALSE(client->gone);
+    leave_large_outcomes_unasked();
+    EXPECT_FALSE(scope.run_until([&] { return client->gone; }, 100ms));
     host.short_of_room = true;
     expect_hung_up();
 }

@@ -316,6 +316,15 @@ class ScriptedTest : public PeersTest {
                 .incarnation = 7,
                 .self = {name, "127.0.0.1:1", ""}};
     }
+    // Where the peer is dialled, and answers the hello by this name.
+    std::unique_ptr<loop::Listener> accept_as(const std::string& name, ScriptedPeer& peer) {
+        auto listener = loop::Listener::open(loop, "127.0.0.1:0", [this, name, &peer](auto from) {
+            peer.connection = std::move(from);
+            peer.connection->start(peer, {});
+            peer.send(rpc::Accepted{hello(name)});
+        });
+        return std::move(listener.value());
+    }
     // Dialled to the node.
     void dial(Node& node, ScriptedPeer& peer) {
         loop::Connector connector(loop, node.peers->address(), 5s,
@@ -327,12 +336,8 @@ class ScriptedTest : public PeersTest {
 
 TEST_F(ScriptedTest, a_connected_peer_that_answers_no_ping_is_given_up) {
     ScriptedPeer peer;
-    auto listener = loop::Listener::open(loop, "127.0.0.1:0", [&](auto connection) {
-        peer.connection = std::move(connection);
-        peer.connection->start(peer, {});
-        peer.send(rpc::Accepted{hello("s")});
-    });
-    PeersOptions with = options("a", {to_string((*listener)->local())});
+    auto listener = accept_as("s", peer);
+    PeersOptions with = options("a", {to_string(listener->local())});
     with.ping_interval = 5ms;
     with.dead_after = 20ms;
     auto a = start(with);
@@ -441,12 +446,8 @@ TEST_F(ScriptedTest, garbage_on_the_peer_port_costs_its_own_connection) {
 
 TEST_F(ScriptedTest, a_host_that_does_not_read_is_sent_no_more_than_the_bound) {
     ScriptedPeer peer;
-    auto listener = loop::Listener::open(loop, "127.0.0.1:0", [&](auto connection) {
-        peer.connection = std::move(connection);
-        peer.connection->start(peer, {});
-        peer.send(rpc::Accepted{hello("s")});
-    });
-    PeersOptions with = options("a", {to_string((*listener)->local())});
+    auto listener = accept_as("s", peer);
+    PeersOptions with = options("a", {to_string(listener->local())});
     with.max_queued_bytes = 8 << 20;
     auto a = start(with);
     ASSERT_TRUE(eventually([&] { return joined(*a, "s"); }));
@@ -474,12 +475,8 @@ TEST_F(ScriptedTest, a_host_that_does_not_read_is_sent_no_more_than_the_bound) {
 // Else who asked would wait for it until its deadline.
 TEST_F(ScriptedTest, an_answer_that_finds_no_room_is_given_in_short) {
     ScriptedPeer peer;
-    auto listener = loop::Listener::open(loop, "127.0.0.1:0", [&](auto connection) {
-        peer.connection = std::move(connection);
-        peer.connection->start(peer, {});
-        peer.send(rpc::Accepted{hello("s")});
-    });
-    PeersOptions with = options("a", {to_string((*listener)->local())});
+    auto listener = accept_as("s", peer);
+    PeersOptions with = options("a", {to_string(listener->local())});
     with.max_queued_bytes = 1 << 20;
     auto a = start(with);
     ASSERT_TRUE(eventually([&] { return joined(*a, "s"); }));
@@ -513,12 +510,8 @@ TEST_F(ScriptedTest, an_answer_that_finds_no_room_is_given_in_short) {
 
 TEST_F(ScriptedTest, bulk_waits_for_what_is_urgent) {
     ScriptedPeer peer;
-    auto listener = loop::Listener::open(loop, "127.0.0.1:0", [&](auto connection) {
-        peer.connection = std::move(connection);
-        peer.connection->start(peer, {});
-        peer.send(rpc::Accepted{hello("s")});
-    });
-    auto a = start(options("a", {to_string((*listener)->local())}));
+    auto listener = accept_as("s", peer);
+    auto a = start(options("a", {to_string(listener->local())}));
     ASSERT_TRUE(eventually([&] { return joined(*a, "s"); }));
     group::SnapshotPiece piece{GroupId(1), MemberId(1), MemberId(2), {Term(1), Index(1)}};
     piece.bytes = Bytes::take(std::string(1 << 20, 'x'));
