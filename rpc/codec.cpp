@@ -130,6 +130,13 @@ std::size_t variable_bytes(const group::SnapshotPiece& piece) {
     return padded(piece.bytes);
 }
 
+std::size_t variable_bytes(const group::Beat&) {
+    return 0;
+}
+std::size_t variable_bytes(const group::LeaderCheck& check) {
+    return 24 * check.of.size();
+}
+
 std::size_t variable_bytes(const group::Request& request) {
     if (const auto* submit = std::get_if<group::SubmitRequest>(&request.body)) {
         return padded(submit->payload);

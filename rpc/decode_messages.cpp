@@ -51,7 +51,8 @@ raft::AppendEntries append_entries(Term of, schema::AppendEntries::Reader in,
                             .prev = entry_id(in.getPrevTerm(), in.getPrevIndex()),
                             .commit = index(in.getCommit()),
                             .leader_last = index(in.getLeaderLast()),
-                            .round = in.getRound()};
+                            .round = in.getRound(),
+                            .sleep = in.getSleep()};
     if (out.prev.term > of) throw Refused("entries that follow one of a later term");
     auto entries = in.getEntries();
     out.entries.reserve(entries.size());
@@ -74,7 +75,8 @@ raft::AppendReply append_reply(Term of, schema::AppendReply::Reader in) {
             .match = index(in.getMatch()),
             .hint = {term(in.getHintTerm()), index(in.getHintIndex())},
             .round = in.getRound(),
-            .applied = index(in.getApplied())};
+            .applied = index(in.getApplied()),
+            .asleep = in.getAsleep()};
 }
 
 raft::SnapshotOffer snapshot_offer(Term of, schema::SnapshotOffer::Reader in) {
@@ -145,6 +147,16 @@ group::SnapshotPiece snapshot_piece(schema::SnapshotPiece::Reader in, const Sour
     return out;
 }
 
+group::LeaderCheck leader_check(schema::LeaderCheck::Reader in) {
+    group::LeaderCheck out{.answer = in.getAnswer()};
+    out.of.reserve(in.getOf().size());
+    for (auto one : in.getOf()) {
+        out.of.push_back({named<GroupId>(one.getGroup(), "group"),
+                          named<MemberId>(one.getLeader(), "member"), term(one.getTerm())});
+    }
+    return out;
+}
+
 }  // namespace
 
 group::PeerMessage decode(schema::PeerMessage::Reader in, const Source& source) {
@@ -159,6 +171,10 @@ group::PeerMessage decode(schema::PeerMessage::Reader in, const Source& source) 
             return decode(in.getRequest(), source);
         case schema::PeerMessage::RESPONSE:
             return decode(in.getResponse(), source);
+        case schema::PeerMessage::BEAT:
+            return group::Beat{in.getBeat().getIncarnation(), in.getBeat().getAnswer()};
+        case schema::PeerMessage::LEADER_CHECK:
+            return leader_check(in.getLeaderCheck());
     }
     throw Refused("an unknown kind of message");
 }

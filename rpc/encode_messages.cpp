@@ -35,7 +35,7 @@ void put(const raft::VoteReply& message, schema::RaftEnvelope::Builder out) {
 }
 
 void put(const raft::AppendEntries& message, schema::RaftEnvelope::Builder out) {
-    const auto& [term, prev, last, commit, leader_last, round, entries] = message;
+    const auto& [term, prev, last, commit, leader_last, round, sleep, entries] = message;
     out.setTerm(term.value());
     auto into = out.initAppendEntries();
     into.setPrevTerm(prev.term.value());
@@ -43,6 +43,7 @@ void put(const raft::AppendEntries& message, schema::RaftEnvelope::Builder out) 
     into.setCommit(commit.value());
     into.setLeaderLast(leader_last.value());
     into.setRound(round);
+    into.setSleep(sleep);
     auto list = into.initEntries(count(entries.size()));
     for (unsigned i = 0; i < entries.size(); ++i) {
         const auto& [id, kind, payload] = entries[i];
@@ -57,7 +58,7 @@ static_assert(static_cast<std::uint16_t>(raft::EntryKind::host) ==
               static_cast<std::uint16_t>(schema::EntryKind::HOST));
 
 void put(const raft::AppendReply& message, schema::RaftEnvelope::Builder out) {
-    const auto& [term, accepted, recovering, match, hint, round, applied] = message;
+    const auto& [term, accepted, recovering, match, hint, round, applied, asleep] = message;
     out.setTerm(term.value());
     auto into = out.initAppendReply();
     into.setAccepted(accepted);
@@ -67,6 +68,7 @@ void put(const raft::AppendReply& message, schema::RaftEnvelope::Builder out) {
     into.setHintIndex(hint.index.value());
     into.setRound(round);
     into.setApplied(applied.value());
+    into.setAsleep(asleep);
 }
 
 void put(const raft::SnapshotOffer& message, schema::RaftEnvelope::Builder out) {
@@ -281,6 +283,28 @@ void put(const group::Response& response, schema::PeerMessage::Builder out) {
     into.setId(id);
     if (failed) return encode(error, into.initFailed());
     std::visit([&into](const auto& one) { put(one, into); }, body);
+}
+
+// ---- whether hosts and leaders are there ------------------------------------------------------
+
+void put(const group::Beat& message, schema::PeerMessage::Builder out) {
+    const auto& [incarnation, answer] = message;
+    auto into = out.initBeat();
+    into.setIncarnation(incarnation);
+    into.setAnswer(answer);
+}
+
+void put(const group::LeaderCheck& message, schema::PeerMessage::Builder out) {
+    const auto& [answer, of] = message;
+    auto into = out.initLeaderCheck();
+    into.setAnswer(answer);
+    auto list = into.initOf(count(of.size()));
+    for (unsigned i = 0; i < of.size(); ++i) {
+        const auto& [group, leader, term] = of[i];
+        list[i].setGroup(group.value());
+        list[i].setLeader(leader.value());
+        list[i].setTerm(term.value());
+    }
 }
 
 }  // namespace

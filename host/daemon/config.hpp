@@ -34,6 +34,7 @@ struct Config {
 
     Duration election_timeout = 500ms;
     Duration heartbeat_interval = 50ms;
+    std::uint64_t hibernate_rounds = 3;
     std::uint64_t max_append_entries = 4096;
     std::uint64_t max_append_bytes = 1ull << 20;
     std::uint64_t max_inflight_messages = 64;

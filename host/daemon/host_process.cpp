@@ -60,6 +60,7 @@ group::HostOptions host_options(const Config& config, const std::string& version
     group::GroupOptions& g = options.group;
     g.raft.election_timeout = config.election_timeout;
     g.raft.heartbeat_interval = config.heartbeat_interval;
+    g.raft.hibernate_rounds = static_cast<std::uint32_t>(config.hibernate_rounds);
     g.raft.max_append_entries = static_cast<std::uint32_t>(config.max_append_entries);
     g.raft.max_append_bytes = config.max_append_bytes;
     g.raft.max_inflight_messages = static_cast<std::uint32_t>(config.max_inflight_messages);

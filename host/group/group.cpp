@@ -77,6 +77,22 @@ void Group::status_with_state_hash(Reply<MemberStatus> done) {
     impl_->guarded([&] { impl_->status_with_state_hash(std::move(done)); });
 }
 
+void Group::host_changed(const HostName& host, HostNews news) {
+    impl_->guarded([&] { impl_->host_changed(host, news); });
+}
+
+std::optional<Group::Reliance> Group::reliance() const {
+    return impl_->reliance();
+}
+
+bool Group::leads(const Leadership& asked) const {
+    return impl_->leads(asked);
+}
+
+void Group::leader_lost(const Leadership& lost) {
+    impl_->guarded([&] { impl_->leader_lost(lost); });
+}
+
 void Group::plugins_changed() {
     impl_->guarded([&] { impl_->plugins_changed(); });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "host/group/host_memory.hpp"
+#include "host/group/host_watch.hpp"
 #include "host/group/registration.hpp"
 #include "host/group/scheduler.hpp"
 #include "host/group/service.hpp"
@@ -44,6 +45,9 @@ class GroupLinks {
  public:
     virtual ~GroupLinks() = default;
     virtual void send(const HostName& to, PeerMessage message) = 0;
+    // Members live on that host: host_changed() from now on.
+    virtual void watch(const HostName&) {}
+    virtual bool is_silent(const HostName&) const { return false; }
 };
 
 // Told by a member about itself. Thread: the shard.
@@ -116,6 +120,19 @@ class Group {
     MemberStatus status() const;
     // Status with a hash of the whole machine state at `applied`, computed from a view.
     void status_with_state_hash(Reply<MemberStatus> done);
+    // What is known of another host changed.
+    void host_changed(const HostName& host, HostNews news);
+    // The leadership that this member relies on while it sleeps, and where; nothing if it does not.
+    struct Reliance {
+        HostName host;
+        Leadership on;
+    };
+    std::optional<Reliance> reliance() const;
+    // Whether this member is the leader that is meant.
+    bool leads(const Leadership& asked) const;
+    // Its host says that this leader is none.
+    void leader_lost(const Leadership& lost);
+
     // A plugin was installed: a member that waits for it, or for another build of its machine, goes on.
     void plugins_changed();
     // Keeps no more of its recent entries in memory than that, but for what is not durable yet, and as

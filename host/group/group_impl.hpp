@@ -20,7 +20,7 @@ namespace quorate::group {
 // part does stands with the part; here is only what connects them.
 //
 // By role: group_lifecycle.cpp (start, stop, fence, end), group_turn.cpp (inputs, the turn and its
-// output), group_requests.cpp (what callers ask).
+// output), group_requests.cpp (what callers ask), group_sleep.cpp (what sleepers rely on).
 class Group::Impl final : public Member, public storage::LogClient, public ApplyListener {
  public:
     Impl(Environment environment, GroupOptions options, Registration registration,
@@ -54,6 +54,12 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     void status_with_state_hash(Reply<MemberStatus> done);
     void plugins_changed();
     void shrink_cache(std::uint64_t keep);
+
+    // ---- sleep (group_sleep.cpp)
+    void host_changed(const HostName& host, HostNews news);
+    std::optional<Reliance> reliance() const;
+    bool leads(const Leadership& asked) const;
+    void leader_lost(const Leadership& lost);
 
     MemberStatus status() const;
     const Registration& registration() const { return registration_; }
@@ -103,6 +109,11 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     void say_cannot_apply(const HostName& heir);
     void leave(const char* why);
     void await_followers(Index entry, Time give_up, int rounds_left);
+
+    // ---- sleep
+    std::vector<MemberId> unreachable(const HostName& and_on = {}) const;
+    void tell_reachability();
+    void wake_followers();
 
     // ---- turn
     void tell_time();
@@ -171,6 +182,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     // Entries read back for a peer; they go out with the turn that follows.
     std::map<MemberId, std::vector<std::vector<raft::Entry>>> fetched_;
     std::map<MemberId, HostName> hosts_;
+    std::vector<MemberId> told_unreachable_;
 
     raft::RoleChange role_;
     HostName told_leader_;

@@ -138,6 +138,7 @@ void Group::Impl::begin(Recovery recovery, FoundState state) {
     phase_ = Phase::running;
     applier_.begin(std::move(state));
     step(raft::CacheTrimmed{last.next()});
+    tell_reachability();
     state_moved();
     arm_tick();
 }
@@ -292,6 +293,7 @@ void Group::Impl::fence(const std::exception& broken) {
 // Nothing is sent, stored or applied from here on; whatever waits is answered.
 void Group::Impl::silence(const Error& why) {
     HostName leader = leader_host();
+    wake_followers();
     if (phase_ != Phase::fenced) phase_ = Phase::stopped;
     if (trouble_.empty()) trouble_ = why.what;
     if (std::exchange(attached_, false)) env_.log.detach(registration_.group);

@@ -96,7 +96,10 @@ void Group::Impl::turn() {
 
 // Answers go out last: whoever gets one may call back, and finds the turn done.
 void Group::Impl::execute(raft::Output output) {
-    if (output.membership) remember_hosts(*output.membership);
+    if (output.membership) {
+        remember_hosts(*output.membership);
+        tell_reachability();
+    }
     if (output.store) write(std::move(*output.store));
     for (raft::Send& message : output.sends) send(std::move(message));
     if (output.install) install(*output.install);
@@ -320,7 +323,10 @@ HostName Group::Impl::host_of(MemberId member) const {
 }
 
 void Group::Impl::remember_hosts(const raft::Membership& membership) {
-    for (const raft::Member& member : membership.members) hosts_[member.id] = member.host;
+    for (const raft::Member& member : membership.members) {
+        hosts_[member.id] = member.host;
+        env_.links.watch(member.host);
+    }
 }
 
 }  // namespace quorate::group

@@ -93,6 +93,13 @@ Host::Host(Environment environment, HostOptions options, std::vector<ShardLoop> 
     context_->residents = std::make_unique<Residents>(*context_);
     context_->plugins = std::make_unique<PluginExchange>(*context_);
     context_->errands = std::make_unique<Errands>(*context_);
+    HostShard& home = *context_->shards.front();
+    const raft::Options& raft = context_->options.group.raft;
+    HostWatch::Times times{raft.heartbeat_interval, raft.election_timeout,
+                           raft.heartbeat_interval / 2};
+    context_->watch = std::make_unique<HostWatch>(
+        home.scheduler(), home.transport(), home.scheduler().random(), times,
+        [&home](const HostName& host, HostNews news) { home.spread(host, news); });
 }
 
 Host::~Host() = default;

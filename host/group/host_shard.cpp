@@ -58,6 +58,13 @@ void HostShard::receive(const HostName& from, PeerMessage message) {
     if (auto* response = std::get_if<Response>(&message)) {
         return receive_response(from, std::move(*response));
     }
+    if (auto* beat = std::get_if<Beat>(&message)) {
+        return at(0,
+                  [from, beat = *beat](HostShard& home) { home.host_.watch->receive(from, beat); });
+    }
+    if (auto* check = std::get_if<LeaderCheck>(&message)) {
+        return receive_check(from, std::move(*check));
+    }
     GroupId group;
     if (auto* raft = std::get_if<RaftEnvelope>(&message)) group = raft->group;
     if (auto* fetch = std::get_if<SnapshotFetch>(&message)) group = fetch->group;
@@ -67,6 +74,18 @@ void HostShard::receive(const HostName& from, PeerMessage message) {
     at(owner, [from, message = std::move(message)](HostShard& there) mutable {
         there.members_.receive(from, std::move(message));
     });
+}
+
+// Each shard answers for the groups that it owns.
+void HostShard::receive_check(const HostName& from, LeaderCheck check) {
+    std::vector<LeaderCheck> parts(host_.shards.size(), {check.answer, {}});
+    for (const Leadership& one : check.of) parts[host_.owner_of(one.group)].of.push_back(one);
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (parts[i].of.empty()) continue;
+        at(i, [from, part = std::move(parts[i])](HostShard& owner) mutable {
+            owner.members_.receive(from, std::move(part));
+        });
+    }
 }
 
 void HostShard::receive_request(const HostName& from, Request request) {
@@ -94,11 +113,23 @@ void HostShard::receive_response(const HostName& from, Response response) {
 
 void HostShard::connected(const HostName& host) {
     requests_.connected(host);
+    if (index_ == 0) host_.watch->connected(host);
     if (index_ == 0 && serving()) host_.plugins->connected(host);
 }
 
 void HostShard::disconnected(const HostName& host) {
     requests_.disconnected(host);
+    if (index_ == 0) host_.watch->disconnected(host);
+}
+
+void HostShard::host_shared(const HostName& host) {
+    at(0, [host](HostShard& home) { home.host_.watch->watch(host); });
+}
+
+void HostShard::spread(const HostName& host, HostNews news) {
+    for (std::size_t i = 0; i < host_.shards.size(); ++i) {
+        at(i, [host, news](HostShard& shard) { shard.members_.host_changed(host, news); });
+    }
 }
 
 void HostShard::machine_changed(GroupId group, const machine::MachineRef& machine) {
@@ -229,6 +260,7 @@ Error HostShard::not_serving() const {
 
 void HostShard::stop(std::function<void()> done) {
     state_ = State::stopping;
+    if (index_ == 0) host_.watch->stop();
     courier_.stop();
     waiting_.stop();
     calls_.abandon(not_serving());

@@ -3,6 +3,7 @@
 #include "host/group/calls.hpp"
 #include "host/group/courier.hpp"
 #include "host/group/host.hpp"
+#include "host/group/host_watch.hpp"
 #include "host/group/operation.hpp"
 #include "host/group/registry.hpp"
 #include "host/group/requests.hpp"
@@ -39,6 +40,7 @@ struct HostContext {
     std::unique_ptr<Residents> residents;     // thread: shard 0
     std::unique_ptr<PluginExchange> plugins;  // thread: shard 0
     std::unique_ptr<Errands> errands;         // thread: shard 0
+    std::unique_ptr<HostWatch> watch;         // thread: shard 0
 };
 
 struct HostAnswer {
@@ -90,6 +92,7 @@ class HostShard final : public HostService, public PeerReceiver, ShardObserver {
     const HostOptions& options() const { return host_.options; }
     std::size_t index() const { return index_; }
     Scheduler& scheduler() { return scheduler_; }
+    Transport& transport() { return transport_; }
     Time now() const { return scheduler_.now(); }
     Shard& members() { return members_; }
     Courier& courier() { return courier_; }
@@ -100,6 +103,8 @@ class HostShard final : public HostService, public PeerReceiver, ShardObserver {
     const Registry& registry() const { return *registry_; }
     bool serving() const { return state_ == State::serving; }
 
+    // Tells every shard what became of another host. Thread: shard 0.
+    void spread(const HostName& host, HostNews news);
     // Runs the task on that shard's thread: at once if it is this one.
     void at(std::size_t shard, std::function<void(HostShard&)> task);
     void at_owner(GroupId group, std::function<void(HostShard&)> task) {
@@ -160,6 +165,8 @@ class HostShard final : public HostService, public PeerReceiver, ShardObserver {
     void leader_known(GroupId group) override { waiting_.wake(group); }
     void machine_changed(GroupId group, const machine::MachineRef& machine) override;
     void member_ended(GroupId group) override;
+    void host_shared(const HostName& host) override;
+    void receive_check(const HostName& from, LeaderCheck check);
 
     void receive_request(const HostName& from, Request request);
     void receive_response(const HostName& from, Response response);

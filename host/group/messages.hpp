@@ -44,6 +44,27 @@ struct SnapshotPiece {
     Bytes bytes;
 };
 
+// ---- whether hosts and leaders are there (docs/protocol.md §12) ------------------------------
+
+// Asks whether the host is alive; it answers at once, with its own incarnation.
+struct Beat {
+    std::uint64_t incarnation = 0;  // of the sender's process
+    bool answer = false;
+};
+
+// A member and the term that it leads.
+struct Leadership {
+    GroupId group;
+    MemberId leader;
+    Term term;
+};
+// Asks a host whether these members of it still lead: their followers here sleep and hear nothing of
+// them. The answer, also unasked, names those that do not.
+struct LeaderCheck {
+    bool answer = false;
+    std::vector<Leadership> of;
+};
+
 // ---- requests between hosts: one request, at most one response ------------------------------
 
 struct SubmitRequest {  // to the host of the group's leader
@@ -142,6 +163,7 @@ struct Response {
     ResponseBody body;
 };
 
-using PeerMessage = std::variant<RaftEnvelope, SnapshotFetch, SnapshotPiece, Request, Response>;
+using PeerMessage =
+    std::variant<RaftEnvelope, SnapshotFetch, SnapshotPiece, Request, Response, Beat, LeaderCheck>;
 
 }  // namespace quorate::group

@@ -64,8 +64,8 @@ Recovery plan_recovery(const Registration& registration,
 
     storage::RecoveredLog log = recovered ? std::move(*recovered) : storage::RecoveredLog{};
     initial.hard = log.hard;
-    // A received snapshot may be on disk while the term that came with it is not.
-    if (initial.hard.term < initial.snapshot.term) initial.hard = {initial.snapshot.term, {}};
+    // A received snapshot may be on disk while the term that came with it is not: the core enters that
+    // term anew, and says nothing in it before it is durable.
     Index seen = log.last;
     switch (fit_of(log, initial.snapshot)) {
         case Fit::follows:

@@ -4,14 +4,25 @@
 #include "host/base/log.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace quorate::group {
 
+namespace {
+
+// How often sleeping followers' leaders are asked after, a part of them each time.
+constexpr Duration check_interval = 1s;
+constexpr std::size_t check_parts = 4;
+
+}  // namespace
+
 Shard::Shard(Environment environment, GroupOptions options)
     : environment_(std::move(environment)), options_(std::move(options)) {}
 
-Shard::~Shard() = default;
+Shard::~Shard() {
+    environment_.scheduler.cancel(check_timer_);
+}
 
 void Shard::create(Registration registration, Reply<Done> done) {
     Bytes encoded = encode(registration);
@@ -38,6 +49,7 @@ Group& Shard::start(Registration registration, std::optional<storage::RecoveredL
     Group& started = *group;
     groups_.emplace(id, std::move(group));
     started.start();
+    if (check_timer_ == 0) check_leaders();
     return started;
 }
 
@@ -98,6 +110,7 @@ void Shard::stop_member(GroupId group, bool hand_over, std::function<void()> don
 
 void Shard::stop(std::function<void()> done) {
     stopping_ = true;
+    environment_.scheduler.cancel(check_timer_);
     std::vector<GroupId> ids;
     for (const auto& [id, group] : groups_) ids.push_back(id);
     std::sort(ids.begin(), ids.end());
@@ -114,6 +127,52 @@ void Shard::plugins_changed() {
     for (Group* group : all()) group->plugins_changed();
 }
 
+// ---- other hosts ----------------------------------------------------------------------------------
+
+void Shard::watch(const HostName& host) {
+    if (host == environment_.host || !watched_.insert(host).second) return;
+    environment_.scheduler.post([this, host] { environment_.observer.host_shared(host); });
+}
+
+void Shard::host_changed(const HostName& host, HostNews news) {
+    if (news == HostNews::silent) {
+        silent_.insert(host);
+    } else {
+        silent_.erase(host);
+    }
+    for (Group* group : all()) group->host_changed(host, news);
+}
+
+// That a leader's host answers does not say that the leader still is one: its member may be fenced, or
+// erased, and what it said of that lost. So sleepers have it asked now and then, many with one message.
+void Shard::check_leaders() {
+    Time next = environment_.scheduler.now() + check_interval;
+    check_timer_ = environment_.scheduler.at(next, [this] { check_leaders(); });
+    std::map<HostName, LeaderCheck> checks;
+    std::size_t buckets = groups_.bucket_count();
+    for (std::size_t i = 0; i <= buckets / check_parts; ++i) {
+        next_checked_ = (next_checked_ + 1) % buckets;
+        for (auto at = groups_.begin(next_checked_); at != groups_.end(next_checked_); ++at) {
+            auto reliance = at->second->reliance();
+            if (reliance) checks[reliance->host].of.push_back(reliance->on);
+        }
+    }
+    for (auto& [host, check] : checks) environment_.transport.send(host, std::move(check));
+}
+
+void Shard::answer_check(const HostName& from, const LeaderCheck& check) {
+    LeaderCheck lost{.answer = true};
+    for (const Leadership& asked : check.of) {
+        Group* group = find(asked.group);
+        if (check.answer) {
+            if (group != nullptr) group->leader_lost(asked);
+        } else if (group == nullptr || !group->leads(asked)) {
+            lost.of.push_back(asked);
+        }
+    }
+    if (!lost.of.empty()) environment_.transport.send(from, std::move(lost));
+}
+
 void Shard::receive(const HostName& from, PeerMessage message) {
     auto member_of = [this](GroupId id) {
         Group* group = find(id);
@@ -126,6 +185,8 @@ void Shard::receive(const HostName& from, PeerMessage message) {
         if (Group* group = member_of(fetch->group)) group->receive(std::move(*fetch), from);
     } else if (auto* piece = std::get_if<SnapshotPiece>(&message)) {
         if (Group* group = member_of(piece->group)) group->receive(std::move(*piece));
+    } else if (auto* check = std::get_if<LeaderCheck>(&message)) {
+        answer_check(from, *check);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +22,8 @@ class ShardObserver {
     virtual void machine_changed(GroupId group, const machine::MachineRef& machine) = 0;
     // The member left its group, or the group was deleted: it is to be erased.
     virtual void member_ended(GroupId group) = 0;
+    // Members of groups that are here live there.
+    virtual void host_shared(const HostName& host) = 0;
 };
 
 // The members that live on one event loop's thread: makes, stops and erases them, and hands each
@@ -54,16 +57,21 @@ class Shard final : GroupLinks, GroupObserver {
     Group* find(GroupId group) const;
     std::vector<Group*> all() const;
 
-    // RaftEnvelope, SnapshotFetch, SnapshotPiece. Those for a group that is not here are ignored.
+    // RaftEnvelope, SnapshotFetch, SnapshotPiece, LeaderCheck. Those for a group that is not here are
+    // ignored.
     void receive(const HostName& from, PeerMessage message);
     std::uint64_t ignored() const { return ignored_; }
     void plugins_changed();
+    // What shard 0 learnt of another host.
+    void host_changed(const HostName& host, HostNews news);
 
     // Hands over what it leads, stops every member, and forgets them; what is on disk stays.
     void stop(std::function<void()> done);
 
  private:
     void send(const HostName& to, PeerMessage message) override;
+    void watch(const HostName& host) override;
+    bool is_silent(const HostName& host) const override { return silent_.contains(host); }
     void leader_changed(GroupId group, const HostName& leader) override;
     void machine_changed(GroupId group, const machine::MachineRef& machine) override;
     void ended(GroupId group) override;
@@ -71,11 +79,17 @@ class Shard final : GroupLinks, GroupObserver {
 
     void stop_member(GroupId group, bool hand_over, std::function<void()> done);
     void erase_files(GroupId group, Reply<Done> done);
+    void answer_check(const HostName& from, const LeaderCheck& check);
+    void check_leaders();
 
     Environment environment_;
     GroupOptions options_;
     std::unordered_map<GroupId, std::unique_ptr<Group>> groups_;
     std::unordered_map<GroupId, std::unique_ptr<Group>> leaving_;  // stopping; get no messages
+    std::set<HostName> watched_;
+    std::set<HostName> silent_;
+    std::size_t next_checked_ = 0;  // a place in groups_
+    TimerId check_timer_ = 0;
     std::uint64_t ignored_ = 0;
     bool shrinking_ = false;  // the members' caches, soon
     bool stopping_ = false;

@@ -186,6 +186,7 @@ void Core::leave_leadership() {
 
 void Core::set_leader(MemberId leader) {
     if (leader == leader_) return;
+    wake_follower();
     leader_ = leader;
     fail_forwarded_reads(ReadRefusal::leadership_lost);
     if (transfer_ && leader_ && role_ != Role::leader)
@@ -224,7 +225,7 @@ void Core::tick_follower() {
         for (const ForwardedRead& read : forwarded_) forward_read(read.wire);
     }
     seek_recovery();
-    if (now_ < election_deadline_) return;
+    if (asleep_ || now_ < election_deadline_) return;
     if (may_campaign()) return campaign(false);
     set_leader({});
     arm_election_timer();
@@ -240,9 +241,11 @@ void Core::report_role() {
 Time Core::next_deadline() const {
     Time next = Time::max();
     if (role_ == Role::leader) {
-        next = std::min(leading_.heartbeat_at, leading_.quorum_check_at);
-        if (leading_.tell_commit_at > now_) next = std::min(next, leading_.tell_commit_at);
-    } else if (may_campaign() || leader_) {
+        if (!leading_.resting) {
+            next = std::min(leading_.heartbeat_at, leading_.quorum_check_at);
+            if (leading_.tell_commit_at > now_) next = std::min(next, leading_.tell_commit_at);
+        }
+    } else if (!asleep_ && (may_campaign() || leader_)) {
         next = election_deadline_;
     }
     if (!forwarded_.empty()) next = std::min(next, forward_again_);

@@ -37,6 +37,8 @@ class Core {
     EntryId snapshot() const { return snapshot_; }
     Index first() const { return log_.first(); }  // the first entry held
     bool recovering() const { return recovering_; }
+    // Nothing is expected of anybody: no heartbeats as the leader, no deadline as a follower.
+    bool asleep() const { return role_ == Role::leader ? leading_.resting : asleep_; }
     // A read may be answered: an entry of this term is committed (§6.4). Leaders only.
     bool term_committed() const { return role_ == Role::leader && commit_ >= leading_.first; }
     const Membership& membership() const { return memberships_.active(); }
@@ -74,6 +76,8 @@ class Core {
     void on(TransferLeadership&& input);
     void on(CancelTransfer&& input);
     void on(Campaign&& input);
+    void on(Unreachable&& input);
+    void on(LeaderLost&& input);
     void on(EntriesFetched&& input);
     void on(CacheTrimmed&& input);
     void on(Compacted&& input);
@@ -140,6 +144,7 @@ class Core {
     void become_candidate(bool transfer);
     void solicit(const VoteRequest& request);
     bool hears_a_leader() const;
+    bool asked_by_its_leader(MemberId from, Term term) const;
     bool is_up_to_date(EntryId last) const { return last >= log_.last(); }
     void answer_pre_vote(MemberId from, const VoteRequest& m);
     void answer_vote(MemberId from, const VoteRequest& m);
@@ -156,9 +161,27 @@ class Core {
     void maybe_commit();
     std::uint64_t confirmed_round();
     bool hears_a_quorum();
+    bool a_quorum_sleeps();
     void on_accepted(Progress& peer, const AppendReply& m);
     void on_refused(Progress& peer, const AppendReply& m);
     void resign();
+
+    // ---- sleep (core_sleep.cpp)
+    bool is_unreachable(MemberId id) const;
+    void fall_asleep();
+    void wake_follower();
+    void lose_leader();
+    bool is_quiet() const;
+    bool bids_sleep() const;
+    void count_idle_round();
+    bool may_sleep(const Progress& peer) const;
+    bool sleeps_on(const Progress& peer);
+    static bool is_heard(const Progress& peer);
+    void note_asleep(Progress& peer, const AppendReply& m) const;
+    void note_reachable(Progress& peer) const;
+    bool all_rest();
+    void settle_rest();
+    void stir() { leading_.idle_rounds = 0; }
 
     // ---- sending (core_replication.cpp)
     void replicate_to(Progress& peer);
@@ -236,6 +259,8 @@ class Core {
     Index applied_;
     Time election_deadline_;
     std::optional<Time> leader_contact_;
+    bool asleep_ = false;  // a follower that waits for no deadline
+    std::vector<MemberId> unreachable_;
 
     // What this member, as a follower, told the leader of this term.
     struct Following {
@@ -308,7 +333,10 @@ class Core {
         Ring<Uncommitted> uncommitted;
         std::uint64_t uncommitted_bytes = 0;
         std::vector<WaitingRead> reads;
-        bool leaves = false;  // the membership without this voter is committed
+        bool leaves = false;            // the membership without this voter is committed
+        std::uint32_t idle_rounds = 0;  // heartbeats in a row with nothing to say
+        std::uint64_t sleep_from = 0;   // the first round that told peers to sleep
+        bool resting = false;           // as of the last turn's end: no timer runs
     };
     Leading leading_;
 

@@ -52,10 +52,14 @@ void Core::solicit(const VoteRequest& request) {
 // recovering does not know what it has promised and stays silent.
 void Core::handle(MemberId from, VoteRequest&& m) {
     if (recovering_) return;
+    if (asked_by_its_leader(from, m.term)) lose_leader();
     // §4.2.3: whoever hears a leader does not help to depose it, unless the leader asked for it.
     if (!m.transfer && hears_a_leader()) {
         Progress* known = role_ == Role::leader ? peer(from) : nullptr;
-        if (known) known->dirty = known->greet = true;
+        if (known) {
+            known->dirty = known->greet = true;
+            known->asleep = false;
+        }
         return;
     }
     if (role_ == Role::leader && !find(membership(), from)) return;
@@ -66,6 +70,7 @@ void Core::handle(MemberId from, VoteRequest&& m) {
 
 bool Core::hears_a_leader() const {
     if (role_ == Role::leader) return options_.check_quorum;
+    if (asleep_) return true;  // its host answers, and did not say that it ceased to lead
     return leader_ && leader_contact_ && now_ < *leader_contact_ + options_.election_timeout;
 }
 

@@ -26,6 +26,7 @@ void Core::handle(MemberId from, AppendEntries&& m) {
     // Only what this very message matched is known to be the leader's (ra.md P1).
     Index matched = mutant(Mutant::follower_commit_beyond_match) ? Index(~0ull) : m.last;
     Index leader_commit = m.commit;
+    bool sleep = m.sleep && m.round == following_.round && m.last == m.leader_last;
     following_.matched = std::max(following_.matched, m.last);
     accept(std::move(m));
     Index known = std::min({leader_commit, matched, log_.last().index});
@@ -33,6 +34,7 @@ void Core::handle(MemberId from, AppendEntries&& m) {
     report_removal(leader_commit);
     bool news = durable_ >= following_.matched && following_.matched > following_.acknowledged;
     if (news || std::exchange(following_.refused, false)) following_.due = true;
+    if (sleep) fall_asleep();
 }
 
 bool Core::obey(MemberId from, Term term, std::uint64_t round) {
@@ -43,6 +45,7 @@ bool Core::obey(MemberId from, Term term, std::uint64_t round) {
     }
     CHECK(!leader_ || leader_ == from, "two leaders in one term");
     set_leader(from);
+    if (round >= following_.round) asleep_ = false;  // else overtaken by the word to sleep
     leader_contact_ = now_;
     arm_election_timer();
     if (round > following_.round) {
@@ -109,7 +112,8 @@ void Core::acknowledge() {
                               .recovering = recovering_,
                               .match = held,
                               .round = following_.round,
-                              .applied = applied_});
+                              .applied = applied_,
+                              .asleep = asleep_});
     following_.acknowledged = held;
     following_.due = false;
 }

@@ -22,7 +22,9 @@ void Core::become_leader() {
     leading_.heartbeat_at = now_ + options_.heartbeat_interval;
     leading_.quorum_check_at = now_ + options_.election_timeout;
     for (const Member& member : membership().members) {
-        if (member.id != self_) leading_.peers.emplace_back(member.id, leading_.first);
+        if (member.id == self_) continue;
+        leading_.peers.emplace_back(member.id, leading_.first);
+        note_reachable(leading_.peers.back());
     }
     append_own(EntryKind::noop, {});
 }
@@ -34,6 +36,7 @@ void Core::lead() {
     start_read_round();
     Time& tell_at = leading_.tell_commit_at;
     if (tell_at == Time::max() && anyone_has_commit_news()) tell_at = now_ + options_.commit_delay;
+    settle_rest();
     for (Progress& peer : leading_.peers) replicate_to(peer);
     if (!anyone_has_commit_news()) tell_at = Time::max();
     std::erase_if(leading_.peers, [this](const Progress& peer) {
@@ -46,6 +49,7 @@ void Core::lead() {
 }
 
 void Core::tick_leader() {
+    if (leading_.resting) return;
     if (options_.check_quorum && now_ >= leading_.quorum_check_at) {
         if (!hears_a_quorum()) return become_follower(hard_.term, {});
         leading_.quorum_check_at = now_ + options_.election_timeout;
@@ -57,7 +61,9 @@ void Core::tick_leader() {
     leading_.heartbeat_at = now_ + options_.heartbeat_interval;
     ++leading_.round;
     if (transfer_) transfer_->told = false;  // it may have been lost
+    count_idle_round();
     for (Progress& peer : leading_.peers) {
+        if (sleeps_on(peer)) continue;
         if (peer.state == PeerState::probe) peer.probe_again();
         peer.dirty = peer.greet = true;
     }
@@ -94,6 +100,7 @@ void Core::append_batch(std::vector<Entry>&& entries, std::uint64_t bytes) {
     if (entries.empty()) return;
     leading_.uncommitted.push_back({entries.back().id.index, bytes});
     leading_.uncommitted_bytes += bytes;
+    stir();
     append(std::move(entries));
     for (Progress& peer : leading_.peers) peer.dirty = true;
 }
@@ -155,9 +162,14 @@ std::uint64_t Core::confirmed_round() {
 // §6.2: a leader that no quorum answers steps down, so that its clients look elsewhere.
 bool Core::hears_a_quorum() {
     bool heard =
-        reached_by_majority(1, [](const Progress& peer) { return peer.active ? 1 : 0; }) == 1;
+        reached_by_majority(1, [](const Progress& peer) { return is_heard(peer) ? 1 : 0; }) == 1;
     for (Progress& peer : leading_.peers) peer.was_active = std::exchange(peer.active, false);
     return heard;
+}
+
+bool Core::a_quorum_sleeps() {
+    auto sleeps = [](const Progress& peer) { return peer.asleep && peer.reachable ? 1 : 0; };
+    return reached_by_majority(1, sleeps) == 1;
 }
 
 void Core::handle(MemberId from, AppendReply&& m) {
@@ -171,6 +183,7 @@ void Core::handle(MemberId from, AppendReply&& m) {
     known->recovering = m.recovering;
     if (!m.recovering) known->answered = std::max(known->answered, m.round);
     known->applied = std::max(known->applied, m.applied);
+    note_asleep(*known, m);
     m.accepted ? on_accepted(*known, m) : on_refused(*known, m);
     if (role_ == Role::leader) confirm_reads();
 }
@@ -218,7 +231,7 @@ std::vector<Core::PeerStatus> Core::peers() const {
                        .applied = peer.applied,
                        .state = peer.state,
                        .recovering = peer.recovering,
-                       .recent_active = peer.active || peer.was_active});
+                       .recent_active = peer.was_active || is_heard(peer)});
     }
     return all;
 }

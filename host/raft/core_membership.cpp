@@ -95,7 +95,7 @@ void Core::adopt_membership() {
         }
         auto at = std::find_if(leading_.peers.begin(), leading_.peers.end(),
                                [&](const Progress& other) { return other.id > member.id; });
-        leading_.peers.insert(at, Progress(member.id, entry.next()));
+        note_reachable(*leading_.peers.insert(at, Progress(member.id, entry.next())));
     }
     for (Progress& peer : leading_.peers) {
         if (!find(membership(), peer.id) && !peer.leaving)

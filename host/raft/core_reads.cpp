@@ -13,7 +13,9 @@ namespace quorate::raft {
 void Core::on(Read&& input) {
     if (role_ == Role::leader) {
         leading_.reads.push_back({input.id, self_, 0, {}});
+        stir();
     } else if (leader_) {
+        wake_follower();
         forwarded_.push_back({ReadId(++next_wire_read_), input.id});
         forward_read(forwarded_.back().wire);
     } else {
@@ -25,10 +27,12 @@ void Core::on(Read&& input) {
 void Core::start_read_round() {
     if (leading_.reads.empty() || leading_.reads.back().round != 0) return;
     if (!term_committed() && !mutant(Mutant::read_before_term_commit)) return;
-    ++leading_.round;
+    bool nothing_happened = leading_.resting && mutant(Mutant::asleep_answers_reads);
+    if (!nothing_happened) ++leading_.round;
     for (WaitingRead& read : leading_.reads) {
         if (read.round != 0) continue;
-        read.round = mutant(Mutant::read_joins_old_round) ? 1 : leading_.round;
+        bool joins = nothing_happened || mutant(Mutant::read_joins_old_round);
+        read.round = joins ? 1 : leading_.round;
         read.index = commit_;
     }
     for (Progress& peer : leading_.peers) {
@@ -87,6 +91,7 @@ void Core::handle(MemberId from, ReadIndexRequest&& m) {
         promise(from, ReadIndexReply{hard_.term, m.id, {}, {}});
     } else {
         leading_.reads.push_back({m.id, from, 0, {}});
+        stir();
     }
 }
 

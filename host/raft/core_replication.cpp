@@ -73,12 +73,15 @@ std::pair<Index, std::uint64_t> Core::message_from(Index next) const {
 
 // The driver attaches the entries (prev, last].
 void Core::send_append(Progress& peer, Index last, std::uint64_t bytes) {
+    bool sleep = may_sleep(peer);
+    peer.asleep = peer.asleep && sleep;
     send(peer.id, AppendEntries{.term = hard_.term,
                                 .prev = log_.id_at(peer.next.prev()),
                                 .last = last,
                                 .commit = commit_,
                                 .leader_last = log_.last().index,
-                                .round = leading_.round});
+                                .round = leading_.round,
+                                .sleep = sleep});
     peer.told_commit = std::min(commit_, last);
     peer.sent(last, bytes);
 }

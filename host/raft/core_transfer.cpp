@@ -21,6 +21,7 @@ TransferOutcome Core::start_transfer(const TransferLeadership& input) {
     if (!is_voter(membership(), to)) return TransferOutcome::not_voter;
     if (transfer_) end_transfer(TransferOutcome::cancelled);
     transfer_ = Transfer{input.id, to, now_ + options_.election_timeout, false};
+    stir();
     if (Progress* heir = peer(to)) heir->dirty = true;
     return TransferOutcome::done;
 }

@@ -32,6 +32,9 @@ void Core::check_state() const {
     CHECK(role_ == Role::leader || leader_ != self_);
     CHECK(role_ == Role::follower || !recovering_, "a member that may not be counted campaigns");
     CHECK(role_ != Role::candidate || hard_.vote == self_);
+    CHECK(!asleep_ || (role_ == Role::follower && leader_ && !recovering_),
+          "only who follows a leader may leave waiting to others");
+    CHECK(!asleep_ || commit_ == log_.last().index, "asleep with entries to come");
 }
 
 void Core::check_leader() const {

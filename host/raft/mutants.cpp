@@ -50,6 +50,10 @@ const char* name_of(Mutant which) {
             return "non_voter_counted";
         case Mutant::earlier_round_answered:
             return "earlier_round_answered";
+        case Mutant::asleep_answers_reads:
+            return "asleep_answers_reads";
+        case Mutant::asleep_ignores_lost_host:
+            return "asleep_ignores_lost_host";
     }
     return "?";
 }

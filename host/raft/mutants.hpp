@@ -28,8 +28,10 @@ enum class Mutant : std::uint8_t {
     snapshot_moves_back,           // a late snapshot replaces a newer state
     snapshot_drops_longer_log,     // a snapshot cuts acknowledged entries that follow it
     non_voter_counted,             // members without a vote count in quorums
-    earlier_round_answered,  // a reply to an earlier term's message answers a round of this term
-    last_ = earlier_round_answered,
+    earlier_round_answered,    // a reply to an earlier term's message answers a round of this term
+    asleep_answers_reads,      // a leader that slept answers reads without asking anybody
+    asleep_ignores_lost_host,  // a sleeping follower waits for ever for a leader that is gone
+    last_ = asleep_ignores_lost_host,
 };
 
 #ifdef QUORATE_MUTANTS

@@ -47,6 +47,8 @@ class Progress {
     bool greet = true;           // send even if there is nothing new to say
     std::uint64_t answered = 0;  // the latest round it answered
     Index told_commit;           // the commit index it can take from what was sent
+    bool asleep = false;         // it said so, and was sent nothing since but to sleep on
+    bool reachable = true;       // its host answers
 
     // Entries that left the cache. At most one fetch is outstanding.
     bool fetching = false;

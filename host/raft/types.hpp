@@ -86,6 +86,7 @@ struct AppendEntries {
     Index commit;             // the leader's commit index
     Index leader_last;        // the leader's last index: how far behind the receiver is
     std::uint64_t round = 0;  // read and quorum-contact round; the reply echoes it (§6.4)
+    bool sleep = false;  // nothing more will come: who holds and has committed all may fall asleep
     std::vector<Entry> entries;
     friend bool operator==(const AppendEntries&, const AppendEntries&) = default;
 };
@@ -101,6 +102,7 @@ struct AppendReply {
     EntryId hint;  // refused: the leader should try a prev no later than this (§3.5, backtracking)
     std::uint64_t round = 0;
     Index applied;  // by the sender's machine: a leader that cannot apply looks for one that can
+    bool asleep = false;  // it did as it was told: it waits for the leader, or for its host's end
     friend bool operator==(const AppendReply&, const AppendReply&) = default;
 };
 
@@ -200,6 +202,17 @@ struct TransferLeadership {
     MemberId to;
 };
 struct CancelTransfer {};
+
+// The members whose hosts do not answer this one, all of them; those not named do. What it says of a
+// host is that of its present process: one that ended and began anew is named in between.
+struct Unreachable {
+    std::vector<MemberId> members;
+};
+// The host of `leader` answers, and says that this member does not lead the term there.
+struct LeaderLost {
+    MemberId leader;
+    Term term;
+};
 struct Campaign {};  // ra:trigger_election: campaign now, pre-vote included
 
 // Entries [from, from + count) that NeedEntries asked for are at hand; `bytes` holds the size of each
@@ -235,9 +248,10 @@ struct SnapshotFailed {
     EntryId snapshot;
 };
 
-using Input = std::variant<Tick, Receive, Propose, Stored, Applied, Read, ChangeMembership,
-                           TransferLeadership, CancelTransfer, Campaign, EntriesFetched,
-                           CacheTrimmed, Compacted, SnapshotReceived, SnapshotFailed>;
+using Input =
+    std::variant<Tick, Receive, Propose, Stored, Applied, Read, ChangeMembership,
+                 TransferLeadership, CancelTransfer, Campaign, Unreachable, LeaderLost,
+                 EntriesFetched, CacheTrimmed, Compacted, SnapshotReceived, SnapshotFailed>;
 
 // ---- outputs ------------------------------------------------------------------------------
 
@@ -363,6 +377,9 @@ struct Options {
     std::uint64_t max_uncommitted_bytes = 256 * 1024 * 1024;  // then too_many_uncommitted
     bool pre_vote = true;
     bool check_quorum = true;
+    // Heartbeats with nothing to say before the leader puts its group to sleep; 0: never. Only for drivers
+    // that step Unreachable and LeaderLost: sleepers have nothing else to wake them.
+    std::uint32_t hibernate_rounds = 0;
 };
 
 // Consecutive entries of one term; holds to the next run's first index.

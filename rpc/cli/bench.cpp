@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -116,33 +118,52 @@ Result<Target> target_of(Invocation& call) {
     return target;
 }
 
+// So many calls are under way at a time: asked in a row, each would wait for the disk alone.
+constexpr std::size_t calls_at_once = 32;
+
+// begin(0) to begin(count - 1), each an operation to wait for. The first that fails ends it.
+template <class Begin>
+Result<void> all_of(std::size_t count, Begin begin) {
+    std::deque<decltype(begin(std::size_t{}))> under_way;
+    for (std::size_t i = 0; i < count || !under_way.empty(); ++i) {
+        if (i < count) under_way.push_back(begin(i));
+        if (i + 1 < count && under_way.size() < calls_at_once) continue;
+        auto ended = under_way.front().get();
+        under_way.pop_front();
+        TRY_VOID(ended);
+    }
+    return {};
+}
+
+Result<void> make_groups(client::Client& client, const std::vector<std::string>& names,
+                         const std::vector<std::string>& hosts) {
+    TRY(std::string file, find_plugin("bench"));
+    TRY(Bytes image, read_plugin(file));
+    TRY_VOID(client.admin().install_plugin(image, 30s).get());
+    return all_of(names.size(), [&](std::size_t i) {
+        return client.admin().create_group(names[i], "quorate.bench", "", hosts, 60s);
+    });
+}
+
 // The groups of one run, deleted at its end.
 class Groups {
  public:
     Groups(client::Client& client, const std::vector<std::string>& names)
         : client_(client), names_(names) {}
     ~Groups() {
-        for (std::size_t i = 0; i < made_; ++i)
-            (void)client_.admin().delete_group(names_[i], 20s).get();
+        (void)all_of(names_.size(), [this](std::size_t i) {
+            return client_.admin().delete_group(names_[i], 20s);
+        });
     }
     Groups(const Groups&) = delete;
 
     Result<void> make(const std::vector<std::string>& hosts) {
-        TRY(std::string file, find_plugin("bench"));
-        TRY(Bytes image, read_plugin(file));
-        TRY_VOID(client_.admin().install_plugin(image, 30s).get());
-        for (; made_ < names_.size(); ++made_) {
-            auto done =
-                client_.admin().create_group(names_[made_], "quorate.bench", "", hosts, 30s);
-            TRY_VOID(done.get());
-        }
-        return {};
+        return make_groups(client_, names_, hosts);
     }
 
  private:
     client::Client& client_;
     const std::vector<std::string>& names_;
-    std::size_t made_ = 0;
 };
 
 // ---- one run ----------------------------------------------------------------------------------
@@ -198,6 +219,19 @@ Result<int> bench_cluster(Invocation& call) {
     return sound ? 0 : 1;
 }
 
+// Groups that stay, for whoever looks at what they cost while nobody uses them.
+Result<int> bench_create(Invocation& call) {
+    TRY(std::uint64_t groups, call.number("groups", 1, 100'000));
+    TRY(Target target, target_of(call));
+    std::vector<std::string> names;
+    for (std::uint64_t i = 1; i <= groups; ++i) names.push_back(fmt::format("bench-idle-{}", i));
+    auto begin = std::chrono::steady_clock::now();
+    TRY_VOID(make_groups(*target.client, names, target.hosts));
+    std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    fmt::print("{} groups bench-idle-N created in {:.1f} s\n", groups, took.count());
+    return 0;
+}
+
 Result<int> bench_disk(Invocation& call) {
     TRY(std::uint64_t seconds, call.number("seconds", 1, 3600));
     std::vector<std::uint64_t> sizes{256, 4u << 10, 64u << 10, 1u << 20};
@@ -223,7 +257,8 @@ Result<int> run_bench(Invocation& call) {
     const std::string& what = call.value("what");
     if (what.empty() || what == "cluster") return bench_cluster(call);
     if (what == "disk") return bench_disk(call);
-    return fail(Errc::request_invalid, "bench " + what + ": cluster or disk");
+    if (what == "create") return bench_create(call);
+    return fail(Errc::request_invalid, "bench " + what + ": cluster, disk or create");
 }
 
 }  // namespace
@@ -237,7 +272,7 @@ std::vector<Verb> bench_verbs() {
         {"",
          "bench",
          "measure a cluster, or the device under it",
-         {{"what", "cluster (default) or disk", Kind::optional}},
+         {{"what", "cluster (default), disk, or create: --groups that stay, idle", Kind::optional}},
          {number("hosts", "start so many on loopback, and remove them afterwards", ""),
           {"dir", "where these hosts' data lies, or the disk's file", Kind::optional, ".", "DIR"},
           number("clients", "each with connections of its own", "1"),

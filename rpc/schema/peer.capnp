@@ -56,7 +56,27 @@ struct PeerMessage {
     snapshotPiece @2 :SnapshotPiece;
     request @3 :Request;
     response @4 :Response;
+    beat @5 :Beat;
+    leaderCheck @6 :LeaderCheck;
   }
+}
+
+# Whether a host is alive, for all groups that two hosts share.
+struct Beat {
+  incarnation @0 :UInt64;          # of the sender's process
+  answer @1 :Bool;                 # else it asks for one
+}
+
+# Whether members of the receiver still lead: their followers at the sender sleep. As an answer: they do not.
+struct LeaderCheck {
+  answer @0 :Bool;
+  of @1 :List(Leadership);
+}
+
+struct Leadership {
+  group @0 :UInt64;
+  leader @1 :UInt64;
+  term @2 :UInt64;
 }
 
 struct RaftEnvelope {
@@ -105,6 +125,7 @@ struct AppendEntries {
   leaderLast @3 :UInt64;
   round @4 :UInt64;
   entries @5 :List(Entry);
+  sleep @6 :Bool;                  # nothing more will come; false from a host that does not know it
 }
 
 struct AppendReply {
@@ -115,6 +136,7 @@ struct AppendReply {
   hintIndex @4 :UInt64;
   round @5 :UInt64;
   applied @6 :UInt64;              # by the sender's machine; 0 from a host that does not tell
+  asleep @7 :Bool;                 # it does as it was told
 }
 
 struct SnapshotOffer {

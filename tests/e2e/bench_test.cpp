@@ -58,7 +58,7 @@ TEST_F(Bench, refuses_what_it_cannot_do) {
                 HasSubstr("--clients 0: a whole number from 1 to 4096"));
     EXPECT_THAT(bench({"--level", "dirty"}).err,
                 HasSubstr("--level dirty: local, leader or linearizable"));
-    EXPECT_THAT(bench({"memory"}).err, HasSubstr("bench memory: cluster or disk"));
+    EXPECT_THAT(bench({"memory"}).err, HasSubstr("bench memory: cluster, disk or create"));
     EXPECT_EQ(bench({"--payload", "1"}).code, 2);
 }
 

@@ -279,12 +279,13 @@ TEST(Recovery, takes_the_stores_word_for_damage) {
     EXPECT_EQ(plan.initial.last, Index(4));
 }
 
-TEST(Recovery, never_starts_below_the_snapshots_term) {
+// The core enters the snapshot's term itself, and promises nothing in it before it is durable.
+TEST(Recovery, claims_no_term_that_is_not_on_disk) {
     auto log = log_of({}, Index(), {});
     log.hard = {Term(2), MemberId(1)};
     Recovery plan = plan_recovery(registration(), log, snapshot_of(id(3, 6)));
-    EXPECT_EQ(plan.initial.hard.term, Term(3));
-    EXPECT_FALSE(plan.initial.hard.vote);
+    EXPECT_EQ(plan.initial.snapshot, id(3, 6));
+    EXPECT_EQ(plan.initial.hard, log.hard);
 }
 
 // ---- outcomes -----------------------------------------------------------------------------------

@@ -32,14 +32,15 @@ struct PrintMessage {
     std::string operator()(const AppendEntries& m) const {
         return "Append term=" + number(m.term) + " prev=" + print(m.prev) +
                " commit=" + number(m.commit) +
-               (m.round ? " round=" + std::to_string(m.round) : "") + print_entries(m.entries);
+               (m.round ? " round=" + std::to_string(m.round) : "") + flag(m.sleep, "sleep") +
+               print_entries(m.entries);
     }
     std::string operator()(const AppendReply& m) const {
         std::string outcome = m.accepted ? " match=" + number(m.match)
                                          : " refused=" + number(m.match) + " hint=" + print(m.hint);
         return "AppendReply term=" + number(m.term) + outcome +
                (m.round ? " round=" + std::to_string(m.round) : "") +
-               flag(m.recovering, "recovering");
+               flag(m.recovering, "recovering") + flag(m.asleep, "asleep");
     }
     std::string operator()(const SnapshotOffer& m) const {
         return "SnapshotOffer term=" + number(m.term) + " last=" + print(m.last) + " members " +

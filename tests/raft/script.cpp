@@ -28,6 +28,7 @@ VoteKind parse_kind(const std::string& word) {
 Script::Script() {
     options_.max_append_bytes = 1000;
     options_.commit_delay = {};
+    options_.hibernate_rounds = 0;
     now_ = Time{} + 1s;
     commands_ = {{"start", &Script::start},       {"member", &Script::member},
                  {"campaign", &Script::campaign}, {"propose", &Script::propose},
@@ -41,7 +42,8 @@ Script::Script() {
                  {"trim", &Script::trim},         {"fetched", &Script::fetched},
                  {"isolate", &Script::isolate},   {"heal", &Script::heal},
                  {"receive", &Script::receive},   {"status", &Script::status},
-                 {"log", &Script::log},           {"peers", &Script::peers}};
+                 {"log", &Script::log},           {"peers", &Script::peers},
+                 {"down", &Script::down},         {"lost", &Script::lost}};
 }
 
 std::string Script::run(const std::string& line) {
@@ -75,6 +77,7 @@ void Script::set_options(const Words& words) {
     set("window", options_.max_inflight_messages);
     set("window_bytes", options_.max_inflight_bytes);
     set("max_uncommitted", options_.max_uncommitted_bytes);
+    set("hibernate", options_.hibernate_rounds);
 }
 
 // start 1,2,3: members that were never started before, all of one group.
@@ -281,6 +284,19 @@ void Script::kind(const Words& words) {
     step(node_of(words), ChangeMembership{next_id_++, change});
 }
 
+// down 1 2 3: the hosts of 2 and 3 do not answer that of 1, all others do.
+void Script::down(const Words& words) {
+    Unreachable input;
+    for (std::size_t i = 1; i < words.plain.size(); ++i)
+        input.members.push_back(MemberId(words.number(i)));
+    step(node_of(words), std::move(input));
+}
+
+// lost 2 1 term=3: the host of 1 tells that of 2 that its member does not lead the term.
+void Script::lost(const Words& words) {
+    step(node_of(words), LeaderLost{MemberId(words.number(1)), Term(words.named_number("term"))});
+}
+
 void Script::read(const Words& words) {
     step(node_of(words), Read{ReadId(words.number(1))});
 }
@@ -333,7 +349,8 @@ void Script::status(const Words& words) {
         say(text(id) + " " + print(core.role()) + " term=" + std::to_string(core.term().value()) +
             " leader=" + text(core.leader()) + " last=" + print(core.last()) +
             " durable=" + text(core.durable()) + " commit=" + text(core.commit()) + " members " +
-            print(core.membership()) + (core.recovering() ? " recovering" : ""));
+            print(core.membership()) + (core.recovering() ? " recovering" : "") +
+            (core.asleep() ? " asleep" : ""));
     }
 }
 

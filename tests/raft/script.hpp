@@ -56,6 +56,8 @@ class Script {
     void remove(const Words& words);
     void kind(const Words& words);
     void read(const Words& words);
+    void down(const Words& words);
+    void lost(const Words& words);
     void compact(const Words& words);
     void snapshot(const Words& words);
     void trim(const Words& words);

@@ -96,7 +96,8 @@ Message parse_message(const Words& words, std::size_t first) {
         AppendEntries m{.term = term,
                         .prev = id("prev"),
                         .commit = Index(words.named_number("commit")),
-                        .round = round};
+                        .round = round,
+                        .sleep = words.has("sleep")};
         for (const std::string& word : words.plain) {
             if (word[0] == '+') m.entries.push_back(parse_entry(word));
         }
@@ -111,7 +112,8 @@ Message parse_message(const Words& words, std::size_t first) {
                            .recovering = words.has("recovering"),
                            .match = Index(words.named_number(refused ? "refused" : "match")),
                            .hint = id("hint"),
-                           .round = round};
+                           .round = round,
+                           .asleep = words.has("asleep")};
     }
     if (kind == "SnapshotOffer")
         return SnapshotOffer{term, id("last"), parse_members(words.named.at("members")), round};

@@ -48,6 +48,8 @@ World::Settings World::draw(Random& random) {
     s.cuts = chance(70);
     s.damages = chance(20);
     s.compacts = chance(60);
+    s.options.hibernate_rounds = chance(70) ? static_cast<std::uint32_t>(1 + random.below(3)) : 0;
+    s.rests = chance(60);
     if (chance(40)) make_stormy(s, random);
     return s;
 }
@@ -78,6 +80,7 @@ World::World(std::uint64_t seed) : random_(seed), settings_(draw(random_)) {
     next_member_ = settings_.voters + 1;
     after(settings_.fault_every, [this] { fault(); });
     after(settings_.work_every, [this] { work(); });
+    exchange();
 }
 
 void World::run() {
@@ -85,6 +88,7 @@ void World::run() {
     heal();
     run_until(now_ + 30 * settings_.options.election_timeout);
     check_healed();
+    check_sleep();
 }
 
 void World::tell(const std::string& line) const {
@@ -299,6 +303,7 @@ void World::restart(MemberId id) {
     if (node.up() || gone_.contains(id)) return;
     if (traced_) tell(std::to_string(id.value()) + " starts");
     node.start(random_.next(), now_);
+    told_[id].clear();
     end_turn(node);
 }
 
@@ -311,7 +316,9 @@ void World::cut() {
     for (auto& [id, node] : nodes_) {
         if (halves && chance(0.5)) side.insert(id);
     }
-    if (!halves) side.insert(any_node().id());
+    Node* leader = any_leader();
+    bool sleeper = leader && leader->core().asleep() && chance(0.7);
+    if (!halves) side.insert(sleeper ? leader->id() : any_node().id());
     bool in = halves || chance(0.7), out = halves || chance(0.7);
     for (auto& [one, a] : nodes_) {
         for (auto& [other, b] : nodes_) {
@@ -353,6 +360,13 @@ void World::late_snapshot(Node& node) {
 void World::work() {
     if (!works_) return;
     after(within(2 * settings_.work_every), [this] { work(); });
+    if (settings_.rests && now_ >= rests_until_ && chance(0.05))
+        rests_until_ = now_ + within(10 * settings_.options.election_timeout);
+    if (Node* deposed = deposed_sleeper()) {
+        reach_.deposed_sleepers++;
+        return ask(*deposed);
+    }
+    if (now_ < rests_until_) return;
     Node* leader = any_leader();
     Node& other = any_node();
     if (leader && chance(0.1)) return ask(*leader);

@@ -25,7 +25,8 @@ struct Reach {
     std::uint64_t elections = 0, commits = 0, truncations = 0, crashes = 0, lost_stores = 0,
                   resets = 0, compactions = 0, cold_reads = 0, changes = 0, promotions = 0,
                   removals = 0, transfers = 0, reads = 0, forwarded_reads = 0, damages = 0,
-                  recoveries = 0, refused_appends = 0, beyond_repair = 0;
+                  recoveries = 0, refused_appends = 0, beyond_repair = 0, sleeps = 0,
+                  deposed_sleepers = 0, leaders_missed = 0;
     void add(const Reach& other);
     // Each with its name.
     std::vector<std::pair<std::string, std::uint64_t>> list() const;
@@ -52,6 +53,7 @@ class World {
         Duration delay_max{}, disk_max{}, fault_every{}, work_every{};
         bool takes_turns = false;  // several inputs per take()
         bool stormy = false;       // hardly a leader lasts
+        bool rests = false;        // no work for a while, now and then
         bool changes = false, crashes = false, cuts = false, damages = false, compacts = false;
     };
     struct Committed {
@@ -108,6 +110,18 @@ class World {
     void propose(Node& node);
     void ask(Node& node);
     void change(Node& leader);
+    // world_sleep.cpp
+    void exchange();
+    bool linked(MemberId one, MemberId other) const;
+    bool hears(MemberId at, MemberId of);
+    Node* deposed_sleeper();
+    void tell_of(Node& node, std::vector<MemberId> silent, const std::vector<MemberId>& restarted);
+    void look_after(Node& node);
+    void check_sleep();
+    void await_sleep(const std::string& when);
+    bool sleeps();
+    Node* latest_leader();
+
     void heal();
     void check_healed();
     std::string what_is_behind(const Node& leader, Index index);
@@ -124,8 +138,15 @@ class World {
     std::map<MemberId, Time> wakes_;
     std::set<MemberId> gone_;
     std::set<std::pair<MemberId, MemberId>> cuts_;
+    struct Heard {
+        Time at{};
+        std::uint64_t starts = 0;
+    };
+    std::map<std::pair<MemberId, MemberId>, Heard> heard_;  // by a host, of another
+    std::map<MemberId, std::vector<MemberId>> told_;        // who does not answer
     bool faults_ = true;
     bool works_ = true;
+    Time rests_until_{};
     std::uint64_t next_member_ = 1, next_id_ = 1;
 
     std::map<Term, MemberId> leaders_;

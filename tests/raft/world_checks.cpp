@@ -210,11 +210,13 @@ void World::check_promise(const Node& node, const Send& send) {
 
 void Reach::add(const Reach& other) {
     auto add = [&](std::uint64_t Reach::*field) { this->*field += other.*field; };
-    for (auto field : {&Reach::elections, &Reach::commits, &Reach::truncations, &Reach::crashes,
-                       &Reach::lost_stores, &Reach::resets, &Reach::compactions, &Reach::cold_reads,
-                       &Reach::changes, &Reach::promotions, &Reach::removals, &Reach::transfers,
-                       &Reach::reads, &Reach::forwarded_reads, &Reach::damages, &Reach::recoveries,
-                       &Reach::refused_appends, &Reach::beyond_repair})
+    for (auto field : {&Reach::elections,   &Reach::commits,          &Reach::truncations,
+                       &Reach::crashes,     &Reach::lost_stores,      &Reach::resets,
+                       &Reach::compactions, &Reach::cold_reads,       &Reach::changes,
+                       &Reach::promotions,  &Reach::removals,         &Reach::transfers,
+                       &Reach::reads,       &Reach::forwarded_reads,  &Reach::damages,
+                       &Reach::recoveries,  &Reach::refused_appends,  &Reach::beyond_repair,
+                       &Reach::sleeps,      &Reach::deposed_sleepers, &Reach::leaders_missed})
         add(field);
 }
 
@@ -236,7 +238,10 @@ std::vector<std::pair<std::string, std::uint64_t>> Reach::list() const {
             {"damaged disks", damages},
             {"members recovered", recoveries},
             {"refused appends", refused_appends},
-            {"groups beyond repair", beyond_repair}};
+            {"groups beyond repair", beyond_repair},
+            {"sleeping members", sleeps},
+            {"deposed leaders asleep when asked", deposed_sleepers},
+            {"leaders gone while all slept", leaders_missed}};
 }
 
 }  // namespace quorate::raft::test

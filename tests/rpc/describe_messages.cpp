@@ -56,10 +56,12 @@ class Text {
     void field(const raft::VoteRequest& m) { line("vote", m.term, m.last, m.pre_vote, m.transfer); }
     void field(const raft::VoteReply& m) { line("voted", m.term, m.pre_vote, m.granted); }
     void field(const raft::AppendEntries& m) {
-        line("append", m.term, m.prev, m.last, m.commit, m.leader_last, m.round, m.entries);
+        line("append", m.term, m.prev, m.last, m.commit, m.leader_last, m.round, m.sleep,
+             m.entries);
     }
     void field(const raft::AppendReply& m) {
-        line("appended", m.term, m.accepted, m.recovering, m.match, m.hint, m.round, m.applied);
+        line("appended", m.term, m.accepted, m.recovering, m.match, m.hint, m.round, m.applied,
+             m.asleep);
     }
     void field(const raft::SnapshotOffer& m) {
         line("offer", m.term, m.last, m.membership, m.round);
@@ -83,6 +85,9 @@ class Text {
         if (m.failed) return line("failed", m.id, m.error);
         line("response", m.id, m.body);
     }
+    void field(const group::Beat& m) { line("beat", m.incarnation, m.answer); }
+    void field(const group::Leadership& m) { line("leads", m.group, m.leader, m.term); }
+    void field(const group::LeaderCheck& m) { line("check", m.answer, m.of); }
     void field(const group::SubmitRequest& m) { line("submit", m.group, m.payload); }
     void field(const group::QueryRequest& m) {
         line("query", m.group, m.level, m.at_least, m.query);

@@ -54,6 +54,7 @@ raft::Membership RandomMessages::membership() {
 raft::AppendEntries RandomMessages::append_entries() {
     Term term(number(50) + 1);
     raft::AppendEntries out{.term = term, .prev = entry_id(term.value()), .round = number(1000)};
+    out.sleep = coin();
     EntryId last = out.prev;
     for (std::uint64_t left = number(6); left > 0; --left) {
         last.index = last.index.next();
@@ -82,7 +83,7 @@ raft::Message RandomMessages::raft_message(std::size_t kind) {
             return append_entries();
         case 3:
             return raft::AppendReply{term,         coin(),     coin(), index(),
-                                     entry_id(50), number(99), index()};
+                                     entry_id(50), number(99), index(), coin()};
         case 4: {
             EntryId last{Term(number(term.value()) + 1), Index(number(1000) + 1)};
             return raft::SnapshotOffer{term, last, membership(), number(99)};
@@ -245,6 +246,13 @@ group::PeerMessage RandomMessages::of_kind(std::size_t kind) {
     if (kind < 25) {
         return group::Request{number(1ull << 60) + 1, std::chrono::microseconds(number(1u << 30)),
                               request_body(kind - 10)};
+    }
+    if (kind == 35) return group::Beat{number(1ull << 60), coin()};
+    if (kind == 36) {
+        return group::LeaderCheck{
+            coin(), some([this] {
+                return group::Leadership{id<GroupId>(), id<MemberId>(), Term(number(50))};
+            })};
     }
     group::Response response;
     response.id = number(1ull << 60) + 1;

@@ -14,7 +14,7 @@ class RandomMessages {
     explicit RandomMessages(std::uint64_t seed) : random_(seed) {}
 
     group::PeerMessage of_kind(std::size_t kind);
-    static constexpr std::size_t kinds = 8 + 2 + 15 + 10;
+    static constexpr std::size_t kinds = 8 + 2 + 15 + 10 + 2;
 
     std::uint64_t number(std::uint64_t below) { return random_() % below; }
     bool coin() { return number(2) == 1; }

@@ -41,12 +41,14 @@ void print(const Total& t, std::chrono::duration<double> took) {
         "reach: {} terms, {} crashes, {} partitions, {} applied, {} acknowledged, {} refused, {} "
         "unknown, {} reads, "
         "{} snapshots loaded, {} entries overwritten, {} membership changes, {} outcome hashes "
-        "compared\n",
+        "compared, {} followers asleep, {} woken, {} silent nights, {} leaders missed in their "
+        "sleep\n",
         t.seeds, std::chrono::duration<double>(t.simulated).count() / 3600, took.count(),
         std::chrono::duration<double>(t.simulated).count() / took.count(), t.events, t.reach.terms,
         t.crashes, t.partitions, t.reach.applied, t.reach.acknowledged, t.reach.refused,
         t.reach.unknown, t.reach.reads, t.reach.snapshots_loaded, t.reach.overwritten,
-        t.reach.memberships, t.reach.outcomes_compared);
+        t.reach.memberships, t.reach.outcomes_compared, t.reach.fell_asleep, t.reach.woken,
+        t.reach.silent_nights, t.reach.leaders_missed);
 }
 
 Settings settings_for(std::uint64_t seed, const Wanted& wanted) {

@@ -26,6 +26,7 @@ constexpr std::uint64_t seeds = 300;
     Mutant::read_before_term_commit,  Mutant::double_vote,
     Mutant::vote_ignores_log,         Mutant::minority_quorum,
     Mutant::truncation_keeps_durable, Mutant::earlier_round_answered,
+    Mutant::asleep_ignores_lost_host,
 };
 // In one of five worlds, or one of fifty.
 [[maybe_unused]] constexpr Mutant caught_in_time[] = {
@@ -36,8 +37,9 @@ constexpr std::uint64_t seeds = 300;
 };
 
 // snapshot_drops_longer_log needs a follower that is ahead of a late snapshot without knowing it
-// committed: raft_mutant_test catches it, no world of whole hosts was seen to.
-static_assert(std::size(caught_at_once) + std::size(caught_in_time) + 1 ==
+// committed, and asleep_answers_reads a leader that sleeps through its deposition and is asked before its
+// own host notices: raft_mutant_test catches them, no world of whole hosts was seen to.
+static_assert(std::size(caught_at_once) + std::size(caught_in_time) + 2 ==
               static_cast<std::size_t>(Mutant::last_));
 
 std::string breach_of(std::uint64_t seed, Mutant bug) {

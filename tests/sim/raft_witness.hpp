@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -34,6 +35,7 @@ class RaftWitness {
 
     // What it says to others (SimNetwork), and on which host it lives.
     void sent(const std::string& host, const group::RaftEnvelope& envelope);
+    std::uint64_t messages() const { return messages_; }  // so far
 
     // Called with the host of each leader, at its first message.
     void on_leader(std::function<void(const std::string&)> action) {
@@ -99,6 +101,7 @@ class RaftWitness {
     void on(const Sender& from, const raft::SnapshotOffer& m);
     template <class Other>
     void on(const Sender&, const Other&) {}
+    void note_sleep(const raft::Message& message, MemberId from, MemberId to);
     void note_vote(const Sender& from, Term term, MemberId candidate);
     static void note_round(const Sender& from, Term term, std::uint64_t round);
     void check_elected(const Sender& from, Term term);
@@ -123,6 +126,8 @@ class RaftWitness {
     Witness& witness_;
     std::unordered_map<GroupId, Group> groups_;
     std::unordered_map<MemberId, Member> members_;
+    std::set<MemberId> asleep_;
+    std::uint64_t messages_ = 0;
     std::function<void(const std::string&)> on_leader_;
 };
 

@@ -9,6 +9,8 @@ namespace quorate::sim {
 void RaftWitness::sent(const std::string& host, const group::RaftEnvelope& envelope) {
     auto member = members_.find(envelope.from);
     if (member == members_.end()) return;
+    ++messages_;
+    note_sleep(envelope.message, envelope.from, envelope.to);
     Sender from{host, envelope, groups_[envelope.group], member->second};
     std::visit([&](const auto& m) { on(from, m); }, envelope.message);
 }
@@ -48,6 +50,15 @@ Index RaftWitness::snapshot_of(const Member& member) {
 }
 
 // I7: what is acknowledged is durable. One that recovers is not counted and promises nothing.
+void RaftWitness::note_sleep(const raft::Message& message, MemberId from, MemberId to) {
+    if (auto* reply = std::get_if<raft::AppendReply>(&message); reply && reply->asleep) {
+        witness_.reach.fell_asleep += asleep_.insert(from).second ? 1 : 0;
+    }
+    if (auto* append = std::get_if<raft::AppendEntries>(&message); append && !append->sleep) {
+        witness_.reach.woken += asleep_.erase(to);
+    }
+}
+
 void RaftWitness::on(const Sender& from, const raft::AppendReply& m) {
     // I20 by its cause: who answers a round was asked it, in that term.
     if (m.round > from.group.rounds[{m.term, from.envelope.from}])

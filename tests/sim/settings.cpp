@@ -47,6 +47,7 @@ void draw_group(Random& random, Settings& s) {
     s.group.raft.election_timeout = pick(random, timeouts);
     s.group.raft.heartbeat_interval = s.group.raft.election_timeout / 8;
     s.group.raft.commit_delay = 1ms * static_cast<int>(between(random, 0, 5));
+    s.group.raft.hibernate_rounds = static_cast<std::uint32_t>(between(random, 0, 4));
     s.group.raft.pre_vote = chance(random, 0.6);  // without, more members campaign at once
     s.group.raft.max_append_entries = pick(random, batches);
     s.group.raft.max_append_bytes = between(random, 200, 20'000);
@@ -82,6 +83,8 @@ void make_stormy(Random& random, Settings& s) {
     s.keys = between(random, 1, 3);
     s.think = timeout / static_cast<int>(between(random, 2, 20));
     s.client_timeout = 10 * timeout;
+    s.busy_for = 10 * timeout;
+    s.rest_for = s.rest_for > 0s ? timeout * static_cast<int>(between(random, 2, 15)) : 0s;
 
     s.group.raft.election_timeout = timeout;
     s.group.raft.heartbeat_interval = timeout / static_cast<int>(between(random, 3, 8));
@@ -125,6 +128,7 @@ Settings draw_calm(Random& random, std::uint64_t seed) {
     s.keys = between(random, 1, 12);
     constexpr std::array<Duration, 3> thinks{5ms, 30ms, 200ms};
     s.think = pick(random, thinks);
+    if (chance(random, 0.5)) s.rest_for = between(random, Duration(500ms), Duration(5s));
     draw_network(random, s);
     draw_faults(random, s);
     draw_group(random, s);

@@ -40,6 +40,8 @@ struct Settings {
     std::size_t keys = 8;
     Duration think = 20ms;  // of a client between operations, at most
     Duration client_timeout = 2s;
+    Duration busy_for = 3s;  // clients work so long, and then most rest
+    Duration rest_for{};
 
     // network
     Duration delay_low = 100us;

@@ -7,8 +7,16 @@ namespace quorate::sim {
 void SimClient::think() {
     busy_ = false;
     if (stopped_) return;
-    loop_.at(loop_.now() + between(random_, Duration(1ms), settings_.think + 1ms), 0,
-             [this] { act(); });
+    Duration pause = between(random_, Duration(1ms), settings_.think + 1ms);
+    loop_.at(loop_.now() + pause + rest(), 0, [this] { act(); });
+}
+
+// All rest at the same times, that groups may sleep; now and then one does not.
+Duration SimClient::rest() {
+    if (settings_.rest_for == 0s || chance(random_, 0.05)) return {};
+    Duration day = settings_.busy_for + settings_.rest_for;
+    Duration today = loop_.now().time_since_epoch() % day;
+    return today < settings_.busy_for ? Duration{} : day - today;
 }
 
 void SimClient::host_died(Owner life) {

@@ -29,6 +29,7 @@ class SimClient {
 
  private:
     void think();
+    Duration rest();
     void act();
     void command(SimHost& host, group::GroupPort& group);
     void query(SimHost& host, group::GroupPort& group);

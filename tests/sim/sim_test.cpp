@@ -31,6 +31,10 @@ TEST_P(Simulation, keeps_every_invariant_and_heals) {
     EXPECT_GT(reach.memberships, 10u);
     EXPECT_GT(reach.overwritten, 0u);
     EXPECT_GT(reach.outcomes_compared, 100u);
+    EXPECT_GT(reach.fell_asleep, 100u);
+    EXPECT_GT(reach.woken, 50u);
+    EXPECT_GT(reach.silent_nights, 5u);
+    EXPECT_GT(reach.leaders_missed, 0u);
     EXPECT_GT(crashes, 50u);
     EXPECT_GT(partitions, 50u);
 }

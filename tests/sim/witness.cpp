@@ -153,6 +153,10 @@ void Witness::Reach::add(const Reach& other) {
     overwritten += other.overwritten;
     memberships += other.memberships;
     outcomes_compared += other.outcomes_compared;
+    fell_asleep += other.fell_asleep;
+    woken += other.woken;
+    silent_nights += other.silent_nights;
+    leaders_missed += other.leaders_missed;
 }
 
 void Witness::saw(const group::MemberStatus& status) {

@@ -69,6 +69,10 @@ class Witness {
         std::uint64_t overwritten = 0;  // entries that were written where another had been
         std::uint64_t memberships = 0;
         std::uint64_t outcomes_compared = 0;
+        std::uint64_t fell_asleep = 0;     // followers that said so
+        std::uint64_t woken = 0;           // and were sent something else after that
+        std::uint64_t silent_nights = 0;   // healed worlds in which no group said anything
+        std::uint64_t leaders_missed = 0;  // that died while their group slept
         void add(const Reach& other);
     };
     Reach reach;

@@ -183,6 +183,37 @@ class World {
         if (ok() && !quiet) return witness_.report("a client's operation never ended");
         for (std::size_t g = 0; ok() && g < settings_.groups; ++g)
             check_group("g" + std::to_string(g), end);
+        if (ok()) check_night();
+    }
+
+    // Left alone, groups sleep: nobody says anything. When the host dies that leads one of them, the others
+    // notice without a word from the group, and serve.
+    void check_night() {
+        const Duration timeout = settings_.group.raft.election_timeout;
+        run_until(loop_.now() + 20 * timeout);
+        std::uint64_t before = raft_witness_.messages();
+        run_until(loop_.now() + 10 * timeout);
+        if (!ok() || raft_witness_.messages() != before) return;
+        witness_.reach.silent_nights++;
+        SimHost* leads = survivable_leader();
+        if (leads == nullptr) return;
+        witness_.reach.leaders_missed++;
+        leads->crash(SimHost::End::power_cut);
+        run_until(loop_.now() + 4 * timeout);
+        std::uint64_t others = raft_witness_.messages();
+        if (others == before) return witness_.report("nobody misses a leader whose host died");
+        Time end = loop_.now() + healing_limit;
+        if (!write_once("g0", end) && ok())
+            witness_.report("after the death of its sleeping leader g0 takes no command");
+        leads->start();
+        if (ok()) check_group("g0", end);
+    }
+
+    // The host that leads g0, if the group has a majority without it.
+    SimHost* survivable_leader() {
+        if (night_.voters < 3) return nullptr;
+        auto host = std::ranges::find(hosts_, night_.leader, [](auto& one) { return one->name(); });
+        return host == hosts_.end() || !(*host)->alive() ? nullptr : host->get();
     }
 
     // A write through any host is applied, and all members come to the same state.
@@ -254,7 +285,6 @@ class World {
     bool write_once(const std::string& name, Time end) {
         bool applied = false;
         bool busy = false;
-        int attempt = 0;
         auto try_again = [&] {
             SimHost& host = any_host();
             if (!host.serving()) return;
@@ -266,7 +296,8 @@ class World {
                     busy = false;
                     return;
                 }
-                std::string payload = kv::put("final", "value " + std::to_string(++attempt) + name);
+                std::string payload =
+                    kv::put("final", "value " + std::to_string(++attempts_) + name);
                 auto operation = witness_.begin((*port)->id(), payload, {});
                 (*port)->submit(group::make_command({}, as_bytes(payload)), deadline,
                                 [&, operation](group::Outcome outcome) {
@@ -309,6 +340,10 @@ class World {
             if (s.state_hash != first->state_hash) return "state hashes differ";
         }
         if (first == nullptr) return "it has no members";
+        if (first->name == "g0") {
+            night_ = {first->leader, std::ranges::count(first->members, raft::VoteKind::voter,
+                                                        &group::PeerProgress::kind)};
+        }
         witness_.finish(first->group, first->applied);
         return {};
     }
@@ -325,6 +360,13 @@ class World {
     SimOperator operator_;
     Faults faults_;
     std::string last_answer_;
+    int attempts_ = 0;  // of write_once()
+    // Who led g0 after healing, and how many have a vote in it.
+    struct Night {
+        std::string leader;
+        std::ptrdiff_t voters = 0;
+    };
+    Night night_;
 };
 
 }  // namespace
