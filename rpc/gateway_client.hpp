@@ -118,6 +118,16 @@ std::function<void(Value)> giving_back(GatewayClientPtr client, std::uint64_t by
     };
 }
 
+// About what a message takes to say it: what does not fit costs another piece of memory, and what is left
+// over is cleared for nothing.
+inline std::size_t words_of(const group::Outcome& outcome) {
+    constexpr std::size_t fixed = 24;
+    if (const auto* applied = std::get_if<group::Applied>(&outcome)) {
+        return fixed + applied->reply.size() / 8;
+    }
+    return fixed + 64;  // an error's sentences
+}
+
 // A promise and the function that fulfils it. The function owns no KJ object: it may be called
 // late, when the call was cancelled and the connection is gone, or never.
 template <class Value>

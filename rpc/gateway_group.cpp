@@ -63,8 +63,11 @@ kj::Promise<void> GroupServer::submit(SubmitContext context) {
     auto outcome = submit(view(params.getCommand()), params.getTimeoutMs());
     context.releaseParams();
     return outcome.then([context, port = port_](group::Outcome&& result) mutable {
-        encode(result, context.getResults().initOutcome());
-        context.getResults().setLeader(port->leader());
+        group::HostName leader = port->leader();
+        auto results =
+            context.getResults(capnp::MessageSize{words_of(result) + leader.size() / 8 + 8, 0});
+        encode(result, results.initOutcome());
+        results.setLeader(leader);
     });
 }
 
@@ -120,7 +123,8 @@ kj::Promise<void> GroupServer::query(QueryContext context) {
                                  .timeout_ms = params.getTimeoutMs()});
     context.releaseParams();
     return answer.then([context](Result<group::QueryAnswer>&& result) mutable {
-        encode_result(result, context.getResults().initAnswer());
+        std::uint64_t words = result.has_value() ? result->reply.size() / 8 + 40 : 128;
+        encode_result(result, context.getResults(capnp::MessageSize{words, 0}).initAnswer());
     });
 }
 

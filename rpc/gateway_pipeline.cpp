@@ -39,14 +39,6 @@ struct PipelineState {
     std::vector<Settled> take_ready(std::size_t most_bytes = ~std::size_t{0});
 };
 
-std::size_t words_of(const group::Outcome& outcome) {
-    constexpr std::size_t fixed = 24;
-    if (const auto* applied = std::get_if<group::Applied>(&outcome)) {
-        return fixed + applied->reply.size() / 8;
-    }
-    return fixed + 64;  // an error's sentences
-}
-
 // The oldest, as many as fit but at least one.
 std::vector<Settled> PipelineState::take_ready(std::size_t most_bytes) {
     std::size_t count = 0;

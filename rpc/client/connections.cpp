@@ -86,14 +86,19 @@ void Connections::keep(kj::Promise<void> promise) {
 }
 
 kj::Promise<void> Connections::sleep_until(Time when) {
-    auto paf = kj::newPromiseAndFulfiller<void>();
-    auto fulfiller = std::make_shared<kj::Own<kj::PromiseFulfiller<void>>>(kj::mv(paf.fulfiller));
-    // The timer may outlive the Scope: it must own no KJ object, so it holds a weak reference.
-    std::weak_ptr<kj::Own<kj::PromiseFulfiller<void>>> weak = fulfiller;
-    loop::TimerId timer = loop_.at(when, [weak] {
-        if (auto waiting = weak.lock()) (*waiting)->fulfill();
-    });
-    return paf.promise.attach(kj::mv(fulfiller), kj::defer([this, timer] { loop_.cancel(timer); }));
+    // The timer goes with the promise.
+    class Sleep {
+     public:
+        Sleep(kj::PromiseFulfiller<void>& fulfiller, loop::EventLoop& loop, Time until)
+            : loop_(loop), timer_(loop.at(until, [&fulfiller] { fulfiller.fulfill(); })) {}
+        ~Sleep() { loop_.cancel(timer_); }
+        Sleep(const Sleep&) = delete;
+
+     private:
+        loop::EventLoop& loop_;
+        loop::TimerId timer_;
+    };
+    return kj::newAdaptedPromise<void, Sleep>(loop_, when);
 }
 
 Duration Connections::pause(std::uint32_t attempt) {
@@ -108,6 +113,11 @@ void Connections::broken(const LinkPtr& link) {
     if (found == links_.end() || found->second != link) return;
     whereabouts_.failed(link->endpoint, now());
     links_.erase(found);
+}
+
+LinkPtr Connections::ready_link(const std::string& endpoint) const {
+    auto found = links_.find(endpoint);
+    return found == links_.end() ? nullptr : found->second;
 }
 
 kj::Promise<Result<LinkPtr>> Connections::link(std::string preferred, Time deadline,

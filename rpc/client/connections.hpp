@@ -65,6 +65,8 @@ class Connections : private kj::TaskSet::ErrorHandler {
     // waiting does not mend.
     kj::Promise<Result<LinkPtr>> link(std::string preferred, Time deadline,
                                       std::vector<std::string> behind = {});
+    // The live link to this endpoint; null if there is none.
+    LinkPtr ready_link(const std::string& endpoint) const;
     // Capabilities on a link, asked for once.
     kj::Promise<Result<GroupCap>> group(LinkPtr link, std::string name, Time deadline);
     kj::Promise<Result<AdminCap>> admin(LinkPtr link);

@@ -37,6 +37,14 @@ std::function<kj::Promise<Result<GroupCap>>(const LinkPtr&)> open_group(JourneyP
     };
 }
 
+std::function<std::optional<GroupCap>(const LinkPtr&)> opened_group(JourneyPtr journey) {
+    return [journey](const LinkPtr& link) -> std::optional<GroupCap> {
+        auto found = link->groups.find(journey->group());
+        if (found == link->groups.end()) return std::nullopt;
+        return found->second;
+    };
+}
+
 std::optional<Elsewhere> elsewhere_after(Journey& journey, const Error& error,
                                          const std::string& leader) {
     // A host without a member of the group need not have its plugin, and then knows no words.
@@ -75,7 +83,7 @@ kj::Promise<Submitted> submit(
     if (auto error = too_large(journey->connections(), bytes))
         return Submitted{NotApplied{std::move(*error), {}}, {}};
     Request<GroupCap, Submitted> request{
-        open_group(journey), std::move(call),
+        open_group(journey), opened_group(journey), std::move(call),
         [journey](const Submitted& submitted) { return elsewhere_of(*journey, submitted); }};
     return travel(journey, std::move(request)).then([journey](End<Submitted> end) {
         if (auto* unsent = std::get_if<NotSent>(&end))
@@ -152,7 +160,8 @@ kj::Promise<Result<A>> query(
     JourneyPtr journey, std::uint64_t bytes,
     std::function<kj::Promise<Result<A>>(const LinkPtr&, const GroupCap&)> call) {
     if (auto error = too_large(journey->connections(), bytes)) return Result<A>(*error);
-    Request<GroupCap, Result<A>> request{.open = open_group(journey), .call = std::move(call)};
+    Request<GroupCap, Result<A>> request{
+        .open = open_group(journey), .opened = opened_group(journey), .call = std::move(call)};
     request.repeatable = true;
     request.elsewhere = [journey](const Result<A>& answer) -> std::optional<Elsewhere> {
         if (answer.has_value()) return std::nullopt;

@@ -28,6 +28,12 @@ kj::Promise<Result<LinkPtr>> Journey::next_host() {
     return connections_.link(leader, deadline_, refused_);
 }
 
+LinkPtr Journey::next_host_now() const {
+    if (to_ != To::leader || group_.empty() || !refused_.empty()) return nullptr;
+    std::string leader = connections_.whereabouts().leader(group_, connections_.now());
+    return leader.empty() ? nullptr : connections_.ready_link(leader);
+}
+
 kj::Promise<bool> Journey::go_on(const LinkPtr& refused_by, Elsewhere where) {
     if (where.reopen) refused_by->groups.erase(group_);
     Whereabouts& whereabouts = connections_.whereabouts();

@@ -40,6 +40,8 @@ struct Elsewhere {
 template <class Cap, class T>
 struct Request {
     std::function<kj::Promise<Result<Cap>>(const LinkPtr&)> open;
+    // The same if it has been opened before, else nothing. Absent: it never is.
+    std::function<std::optional<Cap>(const LinkPtr&)> opened = {};
     std::function<kj::Promise<T>(const LinkPtr&, const Cap&)> call;
     // Whether this answer says so. Absent: every answer is the end.
     std::function<std::optional<Elsewhere>(const T&)> elsewhere = {};
@@ -61,6 +63,8 @@ class Journey {
     Error too_late() const;
 
     kj::Promise<Result<LinkPtr>> next_host();
+    // The same where that takes no time, as it mostly does: it is known and connected. Else null.
+    LinkPtr next_host_now() const;
     // Whether to ask once more, and when: at once if there is a new place to go, else after a
     // pause.
     kj::Promise<bool> go_on(const LinkPtr& refused_by, Elsewhere where);
@@ -109,13 +113,18 @@ struct Attempt {
     std::optional<Elsewhere> next = {};  // if another may follow
 };
 
+// All stages of a journey share its request.
+template <class Cap, class T>
+using RequestPtr = std::shared_ptr<const Request<Cap, T>>;
+
 // The first, harmless half.
 template <class Cap, class T>
-kj::Promise<Result<Cap>> open_on(JourneyPtr journey, LinkPtr link, const Request<Cap, T>& request) {
+kj::Promise<Result<Cap>> open_on(JourneyPtr journey, LinkPtr link,
+                                 const RequestPtr<Cap, T>& request) {
     std::function<Result<Cap>(Error)> as = [](Error error) {
         return Result<Cap>(fail(Errc::unreachable, error.what));
     };
-    return request.open(link)
+    return request->open(link)
         .exclusiveJoin(journey->silence(link, as))
         .catch_([journey, link](kj::Exception&& e) {
             journey->connections().broken(link);
@@ -126,29 +135,38 @@ kj::Promise<Result<Cap>> open_on(JourneyPtr journey, LinkPtr link, const Request
 // The second half, once.
 template <class Cap, class T>
 kj::Promise<Attempt<T>> call_on(JourneyPtr journey, LinkPtr link, const Cap& cap,
-                                const Request<Cap, T>& request) {
-    std::optional<Elsewhere> again;
-    if (request.repeatable) again.emplace();
+                                const RequestPtr<Cap, T>& request) {
+    // What is sent into a closed connection goes nowhere.
+    if (!link->rpc->is_open()) {
+        journey->connections().broken(link);
+        Error closed = fail(Errc::unreachable, link->endpoint + ": connection lost");
+        return Attempt<T>{NotSent{std::move(closed)}, Elsewhere{}};
+    }
     std::function<Attempt<T>(Error)> as = [](Error error) {
         return Attempt<T>{Lost{std::move(error)}};
     };
-    return request.call(link, cap)
-        .then([elsewhere = request.elsewhere](T answer) {
-            auto next = elsewhere ? elsewhere(answer) : std::nullopt;
+    return kj::evalNow([&] { return request->call(link, cap); })
+        .then([request](T answer) {
+            auto next = request->elsewhere ? request->elsewhere(answer) : std::nullopt;
             return Attempt<T>{std::move(answer), std::move(next)};
         })
         .exclusiveJoin(journey->silence(link, as))
-        .catch_([journey, link, again](kj::Exception&& e) {
+        .catch_([journey, link, request](kj::Exception&& e) {
             // Whoever does not know the call has not carried it out.
             if (e.getType() == kj::Exception::Type::UNIMPLEMENTED)
                 return Attempt<T>{NotSent{rpc_error(e, link->endpoint)}};
             journey->connections().broken(link);
+            std::optional<Elsewhere> again;
+            if (request->repeatable) again.emplace();
             return Attempt<T>{Lost{lost_error(e, link->endpoint)}, again};
         });
 }
 
 template <class Cap, class T>
-kj::Promise<Attempt<T>> attempt_on(JourneyPtr journey, LinkPtr link, Request<Cap, T> request) {
+kj::Promise<Attempt<T>> attempt_on(JourneyPtr journey, LinkPtr link, RequestPtr<Cap, T> request) {
+    if (request->opened) {
+        if (auto cap = request->opened(link)) return call_on(journey, link, *cap, request);
+    }
     return open_on(journey, link, request)
         .then([journey, link, request](Result<Cap> cap) -> kj::Promise<Attempt<T>> {
             std::optional<Elsewhere> next;
@@ -156,34 +174,41 @@ kj::Promise<Attempt<T>> attempt_on(JourneyPtr journey, LinkPtr link, Request<Cap
                 if (is_for_another(cap.error().code)) next.emplace();
                 return Attempt<T>{NotSent{cap.error()}, next};
             }
-            // What is sent into a closed connection goes nowhere.
-            if (!link->rpc->is_open()) {
-                journey->connections().broken(link);
-                Error closed = fail(Errc::unreachable, link->endpoint + ": connection lost");
-                return Attempt<T>{NotSent{std::move(closed)}, Elsewhere{}};
-            }
             return call_on(journey, link, *cap, request);
         });
 }
 
 template <class Cap, class T>
-kj::Promise<End<T>> travel(JourneyPtr journey, Request<Cap, T> request) {
+kj::Promise<End<T>> travel(JourneyPtr journey, RequestPtr<Cap, T> request);
+
+template <class Cap, class T>
+kj::Promise<End<T>> travel_by(JourneyPtr journey, LinkPtr link, RequestPtr<Cap, T> request) {
+    return attempt_on(journey, link, request)
+        .then([journey, request, link](Attempt<T> attempt) -> kj::Promise<End<T>> {
+            if (!attempt.next) return std::move(attempt.end);
+            return journey->go_on(link, *attempt.next)
+                .then([journey, request,
+                       end = std::move(attempt.end)](bool again) mutable -> kj::Promise<End<T>> {
+                    if (again) return travel(journey, request);
+                    return std::move(end);
+                });
+        });
+}
+
+template <class Cap, class T>
+kj::Promise<End<T>> travel(JourneyPtr journey, RequestPtr<Cap, T> request) {
     if (journey->is_over()) return End<T>(NotSent{journey->too_late()});
+    if (LinkPtr link = journey->next_host_now()) return travel_by(journey, link, request);
     return journey->next_host().then(
         [journey, request](Result<LinkPtr> found) -> kj::Promise<End<T>> {
             if (!found.has_value()) return End<T>(NotSent{found.error()});
-            LinkPtr link = *found;
-            return attempt_on(journey, link, request)
-                .then([journey, request, link](Attempt<T> attempt) -> kj::Promise<End<T>> {
-                    if (!attempt.next) return std::move(attempt.end);
-                    return journey->go_on(link, *attempt.next)
-                        .then([journey, request, end = std::move(attempt.end)](
-                                  bool again) mutable -> kj::Promise<End<T>> {
-                            if (again) return travel(journey, request);
-                            return std::move(end);
-                        });
-                });
+            return travel_by(journey, *found, request);
         });
+}
+
+template <class Cap, class T>
+kj::Promise<End<T>> travel(JourneyPtr journey, Request<Cap, T> request) {
+    return travel(std::move(journey), std::make_shared<const Request<Cap, T>>(std::move(request)));
 }
 
 // ---- operations ---------------------------------------------------------------------------------

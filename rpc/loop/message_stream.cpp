@@ -1,12 +1,12 @@
 #include "rpc/loop/message_stream.hpp"
 
+#include <boost/container/small_vector.hpp>
 #include <capnp/serialize.h>
 #include <kj/async.h>
 
 #include <algorithm>
 #include <array>
 #include <utility>
-#include <vector>
 
 namespace quorate::loop {
 namespace {
@@ -113,16 +113,17 @@ kj::Exception MessageStream::disconnected() const {
 kj::Promise<void> MessageStream::writeMessage(
     kj::ArrayPtr<const int>, kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
     if (connection_->is_closed()) return disconnected();
-    std::vector<std::uint32_t> sizes(segments.size());
-    std::vector<ByteView> pieces(segments.size() + 1);
+    // Almost always one.
+    boost::container::small_vector<std::uint32_t, 4> sizes(segments.size());
+    boost::container::small_vector<ByteView, 5> pieces(segments.size() + 1);
     for (std::size_t i = 0; i < segments.size(); ++i) {
         sizes[i] = static_cast<std::uint32_t>(segments[i].size());
         auto bytes = segments[i].asBytes();
         pieces[i + 1] = {reinterpret_cast<const std::byte*>(bytes.begin()), bytes.size()};
     }
-    std::string table = make_frame_table(sizes);
+    std::string table = make_frame_table({sizes.data(), sizes.size()});
     pieces[0] = as_bytes(table);
-    connection_->send_copy(pieces);
+    connection_->send_copy({pieces.data(), pieces.size()});
     return kj::READY_NOW;
 }
 

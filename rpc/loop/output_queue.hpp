@@ -11,7 +11,8 @@
 namespace quorate::loop {
 
 // Bytes that wait to be sent, in order. Small pieces are copied into one growing chunk, so that a
-// turn's many messages make few pieces; large ones stay where they are.
+// turn's many messages make few pieces; large ones stay where they are. The chunk is the last piece, and
+// its memory is kept for the next turn.
 class OutputQueue {
  public:
     static constexpr std::size_t gathered = 64;  // pieces per system call
@@ -24,19 +25,20 @@ class OutputQueue {
     }
 
     void push_copy(ByteView piece) {
+        if (chunk_.size() >= chunk_bytes) seal();
         chunk_.append(as_text(piece));
         bytes_ += piece.size();
-        if (chunk_.size() >= chunk_bytes) seal();
     }
 
     // The front of the queue, as views that hold until the next call.
     std::span<const ByteView> front() {
-        seal();
         std::size_t count = 0;
         for (const Bytes& piece : pieces_) {
-            views_[count] = count == 0 ? piece.view().subspan(sent_of_front_) : piece.view();
-            if (++count == gathered) break;
+            views_[count++] = piece.view();
+            if (count == gathered) break;
         }
+        if (count < gathered && !chunk_.empty()) views_[count++] = as_bytes(chunk_);
+        if (count != 0) views_[0] = views_[0].subspan(sent_of_front_);
         return {views_.data(), count};
     }
 
@@ -48,6 +50,10 @@ class OutputQueue {
             sent_of_front_ -= pieces_.front().size();
             pieces_.pop_front();
         }
+        if (!pieces_.empty() || sent_of_front_ < chunk_.size()) return;
+        sent_of_front_ = 0;
+        chunk_.clear();
+        if (chunk_.capacity() > kept_bytes) chunk_ = {};
     }
 
     void clear() { *this = OutputQueue(); }
@@ -57,6 +63,7 @@ class OutputQueue {
  private:
     static constexpr std::size_t copy_below = 4096;
     static constexpr std::size_t chunk_bytes = 256u << 10;
+    static constexpr std::size_t kept_bytes = 16u << 10;  // of memory, while nothing waits
 
     void seal() {
         if (!chunk_.empty()) pieces_.push_back(Bytes::take(std::exchange(chunk_, {})));
