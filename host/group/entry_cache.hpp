@@ -1,8 +1,7 @@
 #pragma once
 
+#include "host/base/ring.hpp"
 #include "host/raft/types.hpp"
-
-#include <deque>
 
 namespace quorate::group {
 
@@ -23,7 +22,7 @@ class EntryCache {
     Index next() const { return first_ + entries_.size(); }
     std::uint64_t bytes() const { return bytes_; }
     bool holds(Index index) const { return index >= first_ && index < next(); }
-    // Pre: holds(index).
+    // Until the next follow() or trim(). Pre: holds(index).
     const raft::Entry& at(Index index) const { return entries_[index - first_]; }
 
     // Drops entries from the old end, none at or above `limit`, until at most `max_bytes` are
@@ -40,7 +39,7 @@ class EntryCache {
     void append(const raft::Entry& entry);
 
     Index first_;
-    std::deque<raft::Entry> entries_;
+    Ring<raft::Entry> entries_;
     std::uint64_t bytes_ = 0;
 };
 

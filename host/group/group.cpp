@@ -13,8 +13,8 @@ Group::Group(Environment environment, GroupOptions options, Registration registr
 
 Group::~Group() = default;
 
-void Group::start() {
-    impl_->guarded([&] { impl_->start(); });
+void Group::start(std::function<void()> begun) {
+    impl_->guarded([&] { impl_->start(std::move(begun)); });
 }
 
 void Group::stop(bool hand_over, std::function<void()> done) {

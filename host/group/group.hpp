@@ -90,7 +90,8 @@ class Group {
     ~Group();
 
     // Loads the newest snapshot on a background thread, then takes part.
-    void start();
+    // `begun` when it takes part, or has failed to.
+    void start(std::function<void()> begun);
     // Answers all that waits (unknown or not_applied, correctly), closes views, detaches from the log. With
     // `hand_over`, a leader first transfers leadership, for at most one election timeout.
     void stop(bool hand_over, std::function<void()> done);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "host/base/ring.hpp"
 #include "host/group/applier.hpp"
 #include "host/group/changes.hpp"
 #include "host/group/group.hpp"
@@ -10,7 +11,6 @@
 #include "host/group/snapshot_taker.hpp"
 #include "host/group/submissions.hpp"
 
-#include <deque>
 #include <map>
 #include <memory>
 
@@ -33,7 +33,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     void guarded(const Task& task) { scheduler_.run(task); }
 
     // ---- lifecycle
-    void start();
+    void start(std::function<void()> begun);
     void stop(bool hand_over, std::function<void()> done);
 
     // ---- messages
@@ -174,7 +174,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
         Index last;
         std::uint64_t bytes = 0;  // of payloads
     };
-    std::deque<Storing> storing_;
+    Ring<Storing> storing_;
     std::uint64_t unstored_bytes_ = 0;  // of them all
     Index durable_;
     std::uint64_t cached_bytes_ = 0;  // of cache_, as memory_ counts it
@@ -187,6 +187,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     raft::RoleChange role_;
     HostName told_leader_;
     Index told_applied_;
+    std::function<void()> begun_;
     bool was_recovering_ = false;
     Duration hand_over_delay_{};
     bool hand_over_pending_ = false;

@@ -59,9 +59,10 @@ Group::Impl::~Impl() {
 
 // ---- start --------------------------------------------------------------------------------------
 
-void Group::Impl::start() {
+void Group::Impl::start(std::function<void()> begun) {
     CHECK(phase_ == Phase::created, "a member is started once");
     phase_ = Phase::starting;
+    begun_ = std::move(begun);
     background_.run<FoundState>(
         [source = applier_.source()]() -> Result<FoundState> { return find_state(source); },
         [this](Result<FoundState> state) {
@@ -141,6 +142,7 @@ void Group::Impl::begin(Recovery recovery, FoundState state) {
     tell_reachability();
     state_moved();
     arm_tick();
+    std::exchange(begun_, [] {})();
 }
 
 // ---- a leader that cannot apply -------------------------------------------------------------------
@@ -306,6 +308,7 @@ void Group::Impl::silence(const Error& why) {
     queries_.fail_all(why);
     changes_.fail_all(why);
     deadlines_.clear();
+    std::exchange(begun_, [] {})();
 }
 
 }  // namespace quorate::group

@@ -128,7 +128,8 @@ void Group::Impl::write(raft::Store store) {
     Index kept = store.reset           ? store.reset->index
                  : store.truncate_from ? store.truncate_from->prev()
                                        : last;
-    for (Storing& earlier : storing_) earlier.last = std::min(earlier.last, kept);
+    for (std::size_t i = 0; i < storing_.size(); ++i)
+        storing_[i].last = std::min(storing_[i].last, kept);
     durable_ = std::min(durable_, kept);
     std::uint64_t bytes = 0;
     for (const raft::Entry& entry : store.entries) bytes += entry.payload.size();

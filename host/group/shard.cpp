@@ -31,14 +31,14 @@ void Shard::create(Registration registration, Reply<Done> done) {
                                                  done = std::move(done)](Result<void> created) {
         if (!created) return done(created.error());
         if (stopping_) return done(fail(Errc::member_stopped, "the host is stopping"));
-        start(registration, std::nullopt);
-        done(Done{});
+        start(registration, std::nullopt, [done] { done(Done{}); });
     };
     environment_.log.create(group, std::move(encoded), environment_.scheduler.shard(),
                             environment_.scheduler.guard(std::move(durable)));
 }
 
-Group& Shard::start(Registration registration, std::optional<storage::RecoveredLog> recovered) {
+Group& Shard::start(Registration registration, std::optional<storage::RecoveredLog> recovered,
+                    std::function<void()> begun) {
     GroupId id = registration.group;
     CHECK(!groups_.contains(id) && !leaving_.contains(id), "one member of a group per host");
     Group::Environment environment{
@@ -48,7 +48,7 @@ Group& Shard::start(Registration registration, std::optional<storage::RecoveredL
                                          std::move(recovered));
     Group& started = *group;
     groups_.emplace(id, std::move(group));
-    started.start();
+    started.start(std::move(begun));
     if (check_timer_ == 0) check_leaders();
     return started;
 }

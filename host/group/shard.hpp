@@ -46,11 +46,14 @@ class Shard final : GroupLinks, GroupObserver {
     Shard(Environment environment, GroupOptions options);
     ~Shard() override;
 
-    // Makes the member durable, then starts it. Pre: none of this group is here. Errc::member_stopped if
-    // the shard stops meanwhile; then it starts with the host.
+    // Makes the member durable and starts it; done when it has begun, for what others send it before that is
+    // lost. Pre: none of this group is here. Errc::member_stopped if the shard stops meanwhile; then it
+    // starts with the host.
     void create(Registration registration, Reply<Done> done);
     // Starts a member that the log store has. Pre: none of this group is here.
-    Group& start(Registration registration, std::optional<storage::RecoveredLog> recovered);
+    Group& start(
+        Registration registration, std::optional<storage::RecoveredLog> recovered,
+        std::function<void()> begun = [] {});
     // Stops the member and erases all of it; done when that is durable. Pre: find(group).
     void erase(GroupId group, Reply<Done> done);
     // Null: none here, or on its way out.

@@ -132,7 +132,8 @@ void Submissions::settle_orphans(EntryId entry, const Bytes& reply) {
 void Submissions::leadership_lost() {
     if (appended_.empty()) return;
     Time until = scheduler_.now() + linger_;
-    for (const Appended& appended : std::exchange(appended_, {})) {
+    for (Ring<Appended> lost = std::exchange(appended_, {}); !lost.empty(); lost.pop_front()) {
+        const Appended& appended = lost.front();
         Slot* slot = find(appended.ticket);
         if (slot == nullptr) continue;
         if (!slot->done) {
@@ -181,10 +182,9 @@ void Submissions::skipped(Index up_to) {
 // Those at this entry and after it, in the order of their entries.
 std::vector<Submissions::Ticket> Submissions::take_from(Index from) {
     std::vector<Ticket> taken;
-    auto first = std::ranges::lower_bound(
-        appended_, from, {}, [](const Appended& appended) { return appended.entry.index; });
-    for (auto at = first; at != appended_.end(); ++at) taken.push_back(at->ticket);
-    appended_.erase(first, appended_.end());
+    for (; !appended_.empty() && appended_.back().entry.index >= from; appended_.pop_back())
+        taken.push_back(appended_.back().ticket);
+    std::reverse(taken.begin(), taken.end());
     auto begin = orphans_.lower_bound(from);
     for (auto at = begin; at != orphans_.end(); ++at) taken.push_back(at->second.ticket);
     orphans_.erase(begin, orphans_.end());

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "host/base/drain_rate.hpp"
+#include "host/base/ring.hpp"
 #include "host/group/deadlines.hpp"
 #include "host/group/status.hpp"
 #include "host/raft/types.hpp"
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -108,7 +108,7 @@ class Submissions {
     std::vector<std::uint32_t> free_;
     std::vector<Queued> queued_;
     std::map<std::uint64_t, std::vector<Ticket>> batches_;  // proposed, not yet told where
-    std::deque<Appended> appended_;                         // of this leadership, ascending
+    Ring<Appended> appended_;                               // of this leadership, ascending
     std::multimap<Index, Orphan> orphans_;
     std::size_t in_use_ = 0;
     std::uint64_t bytes_ = 0;

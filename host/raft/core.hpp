@@ -1,9 +1,9 @@
 #pragma once
 
+#include "host/base/ring.hpp"
 #include "host/raft/membership.hpp"
 #include "host/raft/progress.hpp"
 #include "host/raft/random.hpp"
-#include "host/raft/ring.hpp"
 #include "host/raft/term_log.hpp"
 #include "host/raft/types.hpp"
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "host/raft/ring.hpp"
+#include "host/base/ring.hpp"
 #include "host/raft/types.hpp"
 
 #include <optional>

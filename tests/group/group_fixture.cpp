@@ -45,7 +45,7 @@ void TestMember::make_group(group::Registration registration,
         group::Group::Environment{cluster.scheduler, *this, log, *snapshots, machines, *this, host,
                                   memory},
         cluster.options, std::move(registration), std::move(recovered));
-    group->start();
+    group->start([] {});
 }
 
 void TestMember::crash() {

@@ -1,10 +1,11 @@
-#include "host/raft/ring.hpp"
+#include "host/base/ring.hpp"
 
 #include "host/raft/random.hpp"
 
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <memory>
 
 namespace quorate::raft {
 namespace {
@@ -15,10 +16,11 @@ TEST(Ring, behaves_as_a_deque) {
     std::deque<std::uint64_t> plain;
     for (int i = 0; i < 20000; ++i) {
         std::uint64_t what = random.below(20);
-        if (what < 11) {
+        bool grows = i / 4000 % 2 == 0;
+        if (what < (grows ? 15u : 5u)) {
             ring.push_back(what + static_cast<std::uint64_t>(i));
             plain.push_back(what + static_cast<std::uint64_t>(i));
-        } else if (what < 16 && !plain.empty()) {
+        } else if (what < 17 && !plain.empty()) {
             ring.pop_front();
             plain.pop_front();
         } else if (what < 19 && !plain.empty()) {
@@ -34,6 +36,15 @@ TEST(Ring, behaves_as_a_deque) {
         if (plain.empty()) continue;
         ASSERT_EQ(ring.back(), plain.back());
     }
+}
+
+TEST(Ring, destroys_what_is_popped) {
+    auto value = std::make_shared<int>(1);
+    Ring<std::shared_ptr<int>> ring;
+    for (int i = 0; i < 3; ++i) ring.push_back(value);
+    ring.pop_front();
+    ring.pop_back();
+    EXPECT_EQ(value.use_count(), 2);
 }
 
 }  // namespace
