@@ -53,7 +53,8 @@ class Worker {
             ->group.query(client::ReadLevel::local, as_bytes(ask_slot(0)), 10s)
             .then([this](const Result<client::Answer>&) {
                 unanswered_ = 1;  // held until the window is full
-                for (std::uint32_t i = 0; i < workload_.window; ++i) begin_one(schedule_.now());
+                for (std::uint32_t i = 0; i < workload_.window; ++i)
+                    begin_one(turn(), schedule_.now());
                 answered();
             });
     }
@@ -107,9 +108,10 @@ class Worker {
         return true;
     }
 
-    void begin_one(Nanoseconds intended) {
+    Lane& turn() { return *lanes_[next_lane_++ % lanes_.size()]; }
+
+    void begin_one(Lane& lane, Nanoseconds intended) {
         ++unanswered_;
-        Lane& lane = *lanes_[next_lane_++ % lanes_.size()];
         if (next_is_a_read()) return read(lane, intended);
         std::uint64_t number = std::max(intended, lane.last_number + 1);
         lane.last_number = number;
@@ -121,14 +123,14 @@ class Worker {
     void read(Lane& lane, Nanoseconds intended) {
         auto slot = static_cast<std::uint32_t>(intended % slots);
         lane.group.query(workload_.level, as_bytes(ask_slot(slot)), workload_.timeout)
-            .then([this, intended](const Result<client::Answer>& answer) {
+            .then([this, &lane, intended](const Result<client::Answer>& answer) {
                 if (answer.has_value()) {
                     count(intended);
                 } else {
                     ++figures_.refused;
                     note(answer.error());
                 }
-                next();
+                next(lane);
             });
     }
 
@@ -145,7 +147,7 @@ class Worker {
                 ++lane.written.unknown;
                 note(std::get<client::Unknown>(outcome.outcome).error);
             }
-            next();
+            next(lane);
         }
     }
 
@@ -162,11 +164,12 @@ class Worker {
         }
     }
 
-    // An operation has ended.
-    void next() {
+    // An operation has ended. In a closed loop its group is the next one's, too: each has its part of the
+    // window.
+    void next(Lane& lane) {
         if (workload_.rate > 0) return room_.release();
         Nanoseconds now = schedule_.now();
-        if (now < schedule_.counted_to) begin_one(now);
+        if (now < schedule_.counted_to) begin_one(lane, now);
         answered();
     }
     void answered() {
@@ -182,7 +185,7 @@ class Worker {
                 std::this_thread::sleep_until(schedule_.begin + std::chrono::nanoseconds(intended));
             }
             room_.acquire();
-            begin_one(intended);
+            begin_one(turn(), intended);
         }
         for (std::uint32_t i = 0; i < workload_.window; ++i) room_.acquire();
     }

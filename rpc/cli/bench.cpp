@@ -124,9 +124,9 @@ constexpr std::size_t calls_at_once = 32;
 // begin(0) to begin(count - 1), each an operation to wait for. The first that fails ends it.
 template <class Begin>
 Result<void> all_of(std::size_t count, Begin begin) {
-    std::deque<decltype(begin(std::size_t{}))> under_way;
+    std::deque<decltype(begin(std::size_t{}).future())> under_way;
     for (std::size_t i = 0; i < count || !under_way.empty(); ++i) {
-        if (i < count) under_way.push_back(begin(i));
+        if (i < count) under_way.push_back(begin(i).future());
         if (i + 1 < count && under_way.size() < calls_at_once) continue;
         auto ended = under_way.front().get();
         under_way.pop_front();
