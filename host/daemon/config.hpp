@@ -20,6 +20,7 @@ struct Config {
     std::string host_name;     // required
     std::string data_dir;      // required
     std::uint64_t shards = 0;  // 0: one per core
+    Duration busy_poll = 100us;
     bool dev = false;
     Duration shutdown_timeout = 45s;
 

@@ -179,6 +179,10 @@ std::vector<ConfigKey> host_keys() {
                  &Config::data_dir),
         count_key("host.shards", "event loops, each on a thread of its own; 0: one per core",
                   &Config::shards, {0, 256}),
+        duration_key(
+            "host.busy_poll",
+            "an event loop looks for work so long before it sleeps, if the last also came so soon",
+            &Config::busy_poll, 0us, 10ms),
         flag_key("host.dev", "allow what only a cluster for development should: partition",
                  &Config::dev),
         duration_key("host.shutdown_timeout", "an orderly stop is cut short after this",

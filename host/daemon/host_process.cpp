@@ -174,6 +174,7 @@ Result<void> HostProcess::Impl::open_shards() {
     std::uint64_t incarnation = storage::random_incarnation();
     for (std::size_t i = 0; i < count; ++i) {
         auto shard = std::make_unique<ShardThread>(workers_);
+        shard->loop.set_busy_poll(config_.busy_poll);
         rpc::PeersOptions options = peers_options(config_, version_, i);
         options.incarnation = incarnation;
         TRY(shard->peers, rpc::Peers::open(shard->loop, options));

@@ -213,7 +213,7 @@ Result<Run> run(const Workload& workload, const client::ClientOptions& connectio
     Schedule schedule;
     std::vector<std::shared_ptr<client::IoThread>> threads;
     for (std::uint32_t i = 0; i < std::min(workload.threads, workload.clients); ++i) {
-        threads.push_back(client::IoThread::start());
+        threads.push_back(client::IoThread::start(workload.busy_poll));
     }
     std::vector<std::unique_ptr<Worker>> workers;
     for (std::uint32_t i = 0; i < workload.clients; ++i) {

@@ -17,6 +17,7 @@ struct Workload {
     client::ReadLevel level = client::ReadLevel::linearizable;  // of the queries
     std::uint32_t clients = 1;                                  // each with connections of its own
     std::uint32_t threads = 1;  // that the clients share: at most one per client is used
+    Duration busy_poll{};       // of each of these threads
     std::uint32_t window = 1;   // operations that each client has unanswered at most
     std::size_t payload = 256;  // bytes of a command, at least command_bytes_min
     std::vector<std::string> groups;

@@ -31,6 +31,7 @@ Result<bench::Workload> workload_of(const Invocation& call) {
     TRY(asked.level, call.read_level("level"));
     TRY(std::uint64_t clients, call.number("clients", 1, 4096));
     TRY(std::uint64_t threads, call.number("threads", 1, 64));
+    TRY(std::uint64_t busy_poll_us, call.number("busy-poll", 0, 10'000));
     TRY(std::uint64_t window, call.number("window", 1, 4096));
     TRY(asked.payload, call.number("payload", bench::command_bytes_min, payload_max));
     TRY(std::uint64_t groups, call.number("groups", 1, 100'000));
@@ -40,6 +41,7 @@ Result<bench::Workload> workload_of(const Invocation& call) {
     asked.reads = static_cast<double>(reads) / 100;
     asked.clients = static_cast<std::uint32_t>(clients);
     asked.threads = static_cast<std::uint32_t>(threads);
+    asked.busy_poll = std::chrono::microseconds(busy_poll_us);
     asked.window = static_cast<std::uint32_t>(window);
     asked.rate = static_cast<double>(rate);
     asked.length = std::chrono::seconds(seconds);
@@ -277,6 +279,7 @@ std::vector<Verb> bench_verbs() {
           {"dir", "where these hosts' data lies, or the disk's file", Kind::optional, ".", "DIR"},
           number("clients", "each with connections of its own", "1"),
           number("threads", "that do the clients' work; with --rate each client has one more", "1"),
+          number("busy-poll", "microseconds that these look for answers before they sleep", "100"),
           number("window", "operations that each client has unanswered", "1"),
           number("payload", "bytes of a command", "256"),
           number("groups", "loaded alike", "1"),

@@ -18,7 +18,8 @@ bool on_io_thread() {
 
 class IoThread::Impl {
  public:
-    Impl() {
+    explicit Impl(Duration busy_poll) {
+        loop.set_busy_poll(busy_poll);
         thread = std::thread([this] {
             is_io_thread = true;
             loop::EventLoop::Scope(loop).run();
@@ -32,11 +33,11 @@ class IoThread::Impl {
     std::thread thread;
 };
 
-std::shared_ptr<IoThread> IoThread::start() {
-    return std::shared_ptr<IoThread>(new IoThread());
+std::shared_ptr<IoThread> IoThread::start(Duration busy_poll) {
+    return std::shared_ptr<IoThread>(new IoThread(busy_poll));
 }
 
-IoThread::IoThread() : impl_(std::make_unique<Impl>()) {}
+IoThread::IoThread(Duration busy_poll) : impl_(std::make_unique<Impl>(busy_poll)) {}
 
 IoThread::~IoThread() {
     CHECK(!on_io_thread(),

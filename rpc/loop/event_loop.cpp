@@ -10,6 +10,7 @@
 #include <atomic>
 #include <map>
 #include <optional>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -26,7 +27,10 @@ class AsioEventPort final : public kj::EventPort {
     explicit AsioEventPort(asio::io_context& io) : io_(io) {}
 
     bool wait() override {
-        io_.run_one();
+        auto begin = Steady::now();
+        bool is_there = waits_briefly_ && poll_until(begin + busy_poll);
+        if (!is_there) io_.run_one();
+        waits_briefly_ = Steady::now() - begin < busy_poll;
         return poll();
     }
     bool poll() override {
@@ -39,8 +43,22 @@ class AsioEventPort final : public kj::EventPort {
         asio::post(io_, [] {});
     }
 
+    std::chrono::nanoseconds busy_poll{};
+
  private:
+    using Steady = std::chrono::steady_clock;
+
+    // Whether anything happened by then. Whoever else can run on this processor goes first.
+    bool poll_until(Steady::time_point end) {
+        do {
+            if (io_.poll_one() != 0) return true;
+            std::this_thread::yield();
+        } while (Steady::now() < end);
+        return false;
+    }
+
     asio::io_context& io_;
+    bool waits_briefly_ = false;  // the last wait was shorter than busy_poll
     mutable std::atomic<bool> woken_ = false;
 };
 
@@ -139,6 +157,10 @@ EventLoop::~EventLoop() = default;
 
 void EventLoop::post(Task task) {
     asio::post(impl_->io, std::move(task));
+}
+
+void EventLoop::set_busy_poll(Duration at_most) {
+    impl_->port.busy_poll = at_most;
 }
 
 void EventLoop::stop() {

@@ -57,6 +57,9 @@ class EventLoop final : public Executor {
     void post(Task task) override;
     // Ends run(), now or as soon as it begins.
     void stop();
+    // How long the loop, with nothing to do, looks for events before it sleeps, if the last one also came
+    // that soon; 0 (as it begins): not at all. Meanwhile it yields the processor to whoever else can run.
+    void set_busy_poll(Duration at_most);
 
     Time now() const;              // monotonic
     std::int64_t wall_ms() const;  // UTC

@@ -7,21 +7,30 @@
 
 #include <algorithm>
 #include <csignal>
+#include <string>
 #include <thread>
 
 namespace quorate::testing {
 namespace {
 
-using EventLoopTest = LoopTest;
+// Loops that sleep when there is nothing to do, and loops that go on looking.
+class EventLoopTest : public LoopTest, public ::testing::WithParamInterface<Duration> {
+ protected:
+    void SetUp() override { loop.set_busy_poll(GetParam()); }
+};
+INSTANTIATE_TEST_SUITE_P(BusyPoll, EventLoopTest, ::testing::Values(0ns, 100us, 1h),
+                         [](const ::testing::TestParamInfo<Duration>& each) {
+                             return std::to_string(each.param / 1us) + "us";
+                         });
 
-TEST_F(EventLoopTest, runs_posted_tasks_in_order) {
+TEST_P(EventLoopTest, runs_posted_tasks_in_order) {
     std::vector<int> ran;
     for (int i = 0; i < 1000; ++i) loop.post([&ran, i] { ran.push_back(i); });
     ASSERT_TRUE(eventually([&] { return ran.size() == 1000; }));
     EXPECT_TRUE(std::ranges::is_sorted(ran));
 }
 
-TEST_F(EventLoopTest, is_woken_by_a_task_from_another_thread) {
+TEST_P(EventLoopTest, is_woken_by_a_task_from_another_thread) {
     std::thread::id ran_on;
     std::thread other([&] { loop.post([&] { ran_on = std::this_thread::get_id(); }); });
     EXPECT_TRUE(eventually([&] { return ran_on != std::thread::id(); }));
@@ -29,7 +38,7 @@ TEST_F(EventLoopTest, is_woken_by_a_task_from_another_thread) {
     EXPECT_EQ(ran_on, std::this_thread::get_id());
 }
 
-TEST_F(EventLoopTest, fires_timers_in_order_of_their_time_whatever_the_order_of_arming) {
+TEST_P(EventLoopTest, fires_timers_in_order_of_their_time_whatever_the_order_of_arming) {
     std::vector<int> fired;
     Time start = loop.now();
     loop.at(start + 3ms, [&] { fired.push_back(3); });
@@ -40,7 +49,7 @@ TEST_F(EventLoopTest, fires_timers_in_order_of_their_time_whatever_the_order_of_
     EXPECT_GE(loop.now() - start, 3ms);
 }
 
-TEST_F(EventLoopTest,
+TEST_P(EventLoopTest,
        does_not_fire_a_cancelled_timer_even_if_a_timer_of_the_same_moment_cancels_it) {
     bool fired = false;
     bool later = false;
@@ -55,7 +64,7 @@ TEST_F(EventLoopTest,
     loop.cancel(0);
 }
 
-TEST_F(EventLoopTest, a_timer_may_arm_itself_again_without_starving_the_rest) {
+TEST_P(EventLoopTest, a_timer_may_arm_itself_again_without_starving_the_rest) {
     int fired = 0;
     bool posted = false;
     std::function<void()> again = [&] {
@@ -67,7 +76,7 @@ TEST_F(EventLoopTest, a_timer_may_arm_itself_again_without_starving_the_rest) {
     EXPECT_TRUE(eventually([&] { return posted && fired > 100; }));
 }
 
-TEST_F(EventLoopTest, kj_promises_and_asio_tasks_take_turns) {
+TEST_P(EventLoopTest, kj_promises_and_asio_tasks_take_turns) {
     // Each side keeps itself busy for ever; both must get on.
     int kj_steps = 0;
     int asio_steps = 0;
@@ -87,23 +96,23 @@ TEST_F(EventLoopTest, kj_promises_and_asio_tasks_take_turns) {
     promise.wait(scope.kj());
 }
 
-TEST_F(EventLoopTest, a_promise_can_be_waited_for_while_asio_runs) {
+TEST_P(EventLoopTest, a_promise_can_be_waited_for_while_asio_runs) {
     auto pair = kj::newPromiseAndFulfiller<int>();
     loop.at(loop.now() + 1ms, [&] { pair.fulfiller->fulfill(42); });
     EXPECT_EQ(pair.promise.wait(scope.kj()), 42);
 }
 
-TEST_F(EventLoopTest, run_until_gives_up_at_its_time) {
+TEST_P(EventLoopTest, run_until_gives_up_at_its_time) {
     EXPECT_FALSE(scope.run_until([] { return false; }, 5ms));
 }
 
-TEST_F(EventLoopTest, stop_ends_run_even_if_it_comes_first) {
+TEST_P(EventLoopTest, stop_ends_run_even_if_it_comes_first) {
     loop.stop();
     scope.run();
     SUCCEED();
 }
 
-TEST_F(EventLoopTest, a_signal_becomes_a_call) {
+TEST_P(EventLoopTest, a_signal_becomes_a_call) {
     int caught = 0;
     loop.on_signals({SIGUSR1}, [&](int signal) { caught += signal == SIGUSR1 ? 1 : 100; });
     std::raise(SIGUSR1);
@@ -112,7 +121,7 @@ TEST_F(EventLoopTest, a_signal_becomes_a_call) {
     EXPECT_TRUE(eventually([&] { return caught == 2; }));
 }
 
-TEST_F(EventLoopTest, background_work_reports_by_post) {
+TEST_P(EventLoopTest, background_work_reports_by_post) {
     loop::WorkerPool pool(2);
     std::thread::id worked_on;
     bool reported = false;
