@@ -301,7 +301,7 @@ void LogEngine::settle() {
     // cuts it off.
     for (const auto& [id, group] : groups_) {
         bool stands = group.truncated_in <= job.files.back();
-        if (group.base != Index() && stands) job.released.emplace(id, group.base);
+        job.groups.emplace(id, stands ? group.base : Index());
     }
     environment_.aside.run(Aside::Lane::settling, [this, job = std::move(job)] {
         events_.post(Settled{.mark = settler_->run(job), .files = job.files});

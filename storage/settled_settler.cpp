@@ -87,8 +87,10 @@ Result<void> Settler::apply_entry(GroupId group, GroupImage& image, const Scanne
                       .kind = static_cast<raft::EntryKind>(header.detail),
                       .payload = Bytes(owner, record.payload)};
     image.append(entry.id, entry.kind);
-    auto released = job.released.find(group);
-    if (released != job.released.end() && header.index <= released->second) return {};
+    auto living = job.groups.find(group);
+    // The image of an erased group stays whole all the same: records of later files are held against it,
+    // up to the one that erases it.
+    if (living == job.groups.end() || header.index <= living->second) return {};
     return settled_.put(group, entry);
 }
 
@@ -118,7 +120,7 @@ Result<void> Settler::apply_to_log(GroupId group, GroupImage& image, const Scann
 }
 
 Result<void> Settler::release(const Job& job) {
-    for (const auto& [group, index] : job.released) {
+    for (const auto& [group, index] : job.groups) {
         auto found = state_.images.find(group);
         if (found == state_.images.end()) continue;
         Index first = found->second.base.index.next();

@@ -20,8 +20,9 @@ class Settler {
  public:
     struct Job {
         std::vector<std::uint64_t> files;  // full ones, consecutive, following those settled before
-        // How far each group is released by now; what lies below never gets there.
-        std::unordered_map<GroupId, Index> released;
+        // The groups that there are by now, and how far each is released. What lies below never gets
+        // there, nor do entries of groups that were erased.
+        std::unordered_map<GroupId, Index> groups;
     };
 
     // `directory` holds the log files; `copy` is the path of the second copy.

@@ -38,6 +38,33 @@ TEST(Settling, comes_late_enough_to_spare_what_snapshots_release) {
     EXPECT_GT(host.home.checkpoints(), 10u) << "files are settled and used again";
 }
 
+TEST(Settling, spares_what_was_of_groups_that_are_gone) {
+    LogOptions options = small_files();
+    options.waiting_files = 2;
+    SteppedUnderTest host(options);
+    {
+        GroupOf gone(host, 2);
+        ASSERT_TRUE(gone.create().has_value());
+        gone.attach();
+        for (std::uint64_t last = 20; last <= 200; last += 20) {
+            gone.append(last - 19, last, 1, 150);
+            ASSERT_TRUE(gone.flush());
+        }
+        host.drive_all();
+        ASSERT_EQ(host.home.checkpoints(), 0u) << "its files wait";
+        host.store().detach(GroupId(2));
+        ASSERT_TRUE(gone.erase().has_value());
+    }
+    EXPECT_EQ(most_settled(host), 0u);
+    EXPECT_GT(host.home.checkpoints(), 10u);
+    host.crash();
+    host.open();
+    auto found = host.store().take_recovered();
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_EQ(found.front().group, GroupId(1));
+    EXPECT_FALSE(found.front().damage);
+}
+
 TEST(Settling, waits_for_nothing_while_space_is_low) {
     LogOptions options = small_files();
     options.waiting_files = 2;

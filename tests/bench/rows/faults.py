@@ -74,7 +74,9 @@ def restart(tools):
 
 
 # One member is down while the log grows, and comes back under full load. No snapshot helps it.
-def catch_up(tools):
+# How fast the group is while a member catches up, once that is level, and before, with two members; and how long
+# it takes. None: it takes longer than is waited for.
+def catching_up(tools):
     with tools.cluster(snapshot__interval_entries=0) as cluster:
         cluster.create_group("g")
         leader = cluster.leader("g")
@@ -86,18 +88,25 @@ def catch_up(tools):
             back = time.monotonic_ns()
             cluster.quorate("dev", "restart", behind["name"])
             level = cluster.wait_until(lambda: when_level(cluster, behind), CATCH_UP_MAX)
-            cluster.run_on(4)  # full load on three
+            cluster.run_on(6)  # full load on three
     if level is None:
+        return None
+    run = {"system": "quorate", "workload": "catch-up", "members": 3, "entries": ENTRIES,
+           "seconds": (level - back) / 1e9, "ops_s": rate(load, back, level),
+           "ops_s_level": rate(load, level + SETTLED, None), "ops_s_two": rate(load, None, back)}
+    tools.tell(run)
+    return run
+
+
+def catch_up(tools):
+    runs = [catching_up(tools) for _ in range(3)]
+    if None in runs:
         return Found(f"not level after {CATCH_UP_MAX} s of full load", "at most 20 % less", False)
-    during = rate(load, back, level)
-    three = rate(load, level + SETTLED, None)
-    two = rate(load, None, back)
-    tools.tell({"system": "quorate", "workload": "catch-up", "members": 3, "entries": ENTRIES,
-                "seconds": (level - back) / 1e9, "ops_s": during, "ops_s_level": three, "ops_s_two": two})
-    return Found(f"{thousands(during)}/s meanwhile", "0.8 x", during >= 0.8 * three,
-                 f"{thousands(three)}/s once level", f"{during / three:.2f}",
-                 f"{thousands(ENTRIES)} entries behind, level after {(level - back) / 1e9:.1f} s; "
-                 f"{thousands(two)}/s with two members")
+    ratio = median([run["ops_s"] / run["ops_s_level"] for run in runs])
+    return Found(f"{thousands(median(runs, 'ops_s'))}/s meanwhile", "0.8 x", ratio >= 0.8,
+                 f"{thousands(median(runs, 'ops_s_level'))}/s once level", f"{ratio:.2f}",
+                 f"{thousands(ENTRIES)} entries behind, level after {median(runs, 'seconds'):.1f} s; "
+                 f"{thousands(median(runs, 'ops_s_two'))}/s with two members")
 
 
 # The time, if the member has applied what the leader has, but for what is under way.
