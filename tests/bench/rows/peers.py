@@ -194,7 +194,7 @@ WORKLOADS = {
         "etcd": lambda load: load("range", 1),
         "ra": lambda load: load("read", 1)},
     "reads64": {
-        "quorate": ours("--reads", 100, "--clients", 64),
+        "quorate": ours("--reads", 100, "--clients", 8, "--window", 8),  # as many connections as etcd's
         "etcd": lambda load: load("range", 64),
         "ra": lambda load: load("read", 64)},
 }
