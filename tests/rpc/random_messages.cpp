@@ -82,7 +82,7 @@ raft::Message RandomMessages::raft_message(std::size_t kind) {
         case 2:
             return append_entries();
         case 3:
-            return raft::AppendReply{term,         coin(),     coin(), index(),
+            return raft::AppendReply{term,         coin(),     coin(),  index(),
                                      entry_id(50), number(99), index(), coin()};
         case 4: {
             EntryId last{Term(number(term.value()) + 1), Index(number(1000) + 1)};
