@@ -11,6 +11,13 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(tcmalloc REQUIRED IMPORTED_TARGET libtcmalloc_minimal)
+# The program names no symbol of it: malloc is what it brings. Sanitizers bring their own.
+function(quorate_use_tcmalloc program)
+    if(NOT QUORATE_SANITIZE)
+        target_link_libraries(${program} PRIVATE
+            -Wl,--push-state,--no-as-needed PkgConfig::tcmalloc -Wl,--pop-state)
+    endif()
+endfunction()
 include(QuorateWiredTiger)
 if(BUILD_TESTING OR NOT DEFINED BUILD_TESTING)
     find_package(GTest REQUIRED)

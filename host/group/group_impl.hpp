@@ -182,12 +182,11 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     // Entries read back for a peer; they go out with the turn that follows.
     std::map<MemberId, std::vector<std::vector<raft::Entry>>> fetched_;
     std::map<MemberId, HostName> hosts_;
-    std::vector<MemberId> told_unreachable_;
 
     raft::RoleChange role_;
     HostName told_leader_;
     Index told_applied_;
-    std::function<void()> begun_;
+    std::function<void()> begun_ = [] {};
     bool was_recovering_ = false;
     Duration hand_over_delay_{};
     bool hand_over_pending_ = false;

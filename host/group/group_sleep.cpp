@@ -25,15 +25,12 @@ void Group::Impl::host_changed(const HostName& host, HostNews news) {
         members, [&host](const raft::Member& member) { return member.host == host; });
     if (!concerned) return;
     if (news == HostNews::restarted) step(raft::Unreachable{unreachable(host)});
-    step(raft::Unreachable{unreachable()});
+    tell_reachability();
 }
 
-// After its members changed.
+// Saying the same again changes nothing.
 void Group::Impl::tell_reachability() {
-    if (!is_active()) return;
-    std::vector<MemberId> members = unreachable();
-    if (members != told_unreachable_) step(raft::Unreachable{members});
-    told_unreachable_ = std::move(members);
+    step(raft::Unreachable{unreachable()});
 }
 
 std::optional<Group::Reliance> Group::Impl::reliance() const {

@@ -54,7 +54,7 @@ class Worker {
             .then([this](const Result<client::Answer>&) {
                 unanswered_ = 1;  // held until the window is full
                 for (std::uint32_t i = 0; i < workload_.window; ++i)
-                    begin_one(turn(), schedule_.now());
+                    begin_one(lane_in_turn(), schedule_.now());
                 answered();
             });
     }
@@ -108,7 +108,7 @@ class Worker {
         return true;
     }
 
-    Lane& turn() { return *lanes_[next_lane_++ % lanes_.size()]; }
+    Lane& lane_in_turn() { return *lanes_[next_lane_++ % lanes_.size()]; }
 
     void begin_one(Lane& lane, Nanoseconds intended) {
         ++unanswered_;
@@ -185,7 +185,7 @@ class Worker {
                 std::this_thread::sleep_until(schedule_.begin + std::chrono::nanoseconds(intended));
             }
             room_.acquire();
-            begin_one(turn(), intended);
+            begin_one(lane_in_turn(), intended);
         }
         for (std::uint32_t i = 0; i < workload_.window; ++i) room_.acquire();
     }

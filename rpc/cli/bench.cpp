@@ -123,18 +123,20 @@ Result<Target> target_of(Invocation& call) {
 // So many calls are under way at a time: asked in a row, each would wait for the disk alone.
 constexpr std::size_t calls_at_once = 32;
 
-// begin(0) to begin(count - 1), each an operation to wait for. The first that fails ends it.
-template <class Begin>
-Result<void> all_of(std::size_t count, Begin begin) {
+// begin(0) to begin(count - 1), each an operation, until ended(result) says of one that there are to be no
+// more. Waits for all that it began.
+template <class Begin, class Ended>
+void some_at_once(std::size_t count, Begin begin, Ended ended) {
     std::deque<decltype(begin(std::size_t{}).future())> under_way;
-    for (std::size_t i = 0; i < count || !under_way.empty(); ++i) {
-        if (i < count) under_way.push_back(begin(i).future());
-        if (i + 1 < count && under_way.size() < calls_at_once) continue;
-        auto ended = under_way.front().get();
+    std::size_t begun = 0;
+    while (begun < count || !under_way.empty()) {
+        if (begun < count && under_way.size() < calls_at_once) {
+            under_way.push_back(begin(begun++).future());
+            continue;
+        }
+        if (!ended(under_way.front().get())) count = begun;
         under_way.pop_front();
-        TRY_VOID(ended);
     }
-    return {};
 }
 
 Result<void> make_groups(client::Client& client, const std::vector<std::string>& names,
@@ -142,9 +144,15 @@ Result<void> make_groups(client::Client& client, const std::vector<std::string>&
     TRY(std::string file, find_plugin("bench"));
     TRY(Bytes image, read_plugin(file));
     TRY_VOID(client.admin().install_plugin(image, 30s).get());
-    return all_of(names.size(), [&](std::size_t i) {
+    Result<void> made;
+    auto create = [&](std::size_t i) {
         return client.admin().create_group(names[i], "quorate.bench", "", hosts, 60s);
+    };
+    some_at_once(names.size(), create, [&made](const Result<client::GroupLocation>& created) {
+        if (made && !created) made = created.error();
+        return made.has_value();
     });
+    return made;
 }
 
 // The groups of one run, deleted at its end.
@@ -153,9 +161,10 @@ class Groups {
     Groups(client::Client& client, const std::vector<std::string>& names)
         : client_(client), names_(names) {}
     ~Groups() {
-        (void)all_of(names_.size(), [this](std::size_t i) {
+        auto remove = [this](std::size_t i) {
             return client_.admin().delete_group(names_[i], 20s);
-        });
+        };
+        some_at_once(names_.size(), remove, [](const auto&) { return true; });
     }
     Groups(const Groups&) = delete;
 
