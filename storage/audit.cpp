@@ -2,6 +2,7 @@
 
 #include "host/base/log.hpp"
 #include "storage/settled_copy.hpp"
+#include "storage/settled_gatherer.hpp"
 #include "storage/wal_scan.hpp"
 
 #include <algorithm>
@@ -280,11 +281,9 @@ Result<void> Opening::settle_rows(GroupId id, const Replay::Group& group) {
     const GroupImage& old = before->second;
     const GroupImage& now = group.image;
     Index above = group.recent.empty() ? now.last.next() : group.recent.first();
-    if (above <= old.last) TRY_VOID(log_.settled->remove(id, above, old.last));
-    if (old.base.index < now.base.index) {
-        TRY_VOID(log_.settled->remove(id, old.base.index.next(), now.base.index));
-    }
-    return {};
+    if (above <= old.last) TRY_VOID(log_.settled->truncate(id, above));
+    if (now.base.index <= old.base.index) return {};
+    return log_.settled->release(id, now.base.index);
 }
 
 Result<void> Opening::settle_slots() {
@@ -302,20 +301,19 @@ Result<void> Opening::settle_slots() {
     }
     std::ranges::sort(places, {},
                       [](const Place& p) { return std::pair(p.slot->file, p.slot->offset); });
-    Bytes content;
+    SettledGatherer gatherer(*log_.settled);
+    std::string content;
     std::uint64_t file = 0;
     for (const auto& [group, index, slot] : places) {
         if (slot->file != file) {
             file = slot->file;
-            TRY(std::string text, read_whole(files_, paths_.wal(file)));
-            content = Bytes::take(std::move(text));
+            TRY_VOID(gatherer.put_all());
+            TRY_VOID(read_whole(files_, paths_.wal(file), content));
         }
-        raft::Entry entry{.id = {slot->term, index},
-                          .kind = slot->kind,
-                          .payload = content.slice(slot->offset, slot->length)};
-        TRY_VOID(log_.settled->put(group, entry));
+        ByteView payload = as_bytes(content).subspan(slot->offset, slot->length);
+        TRY_VOID(gatherer.add(group, {slot->term, index}, slot->kind, payload));
     }
-    return {};
+    return gatherer.put_all();
 }
 
 Result<void> Opening::go_on() {

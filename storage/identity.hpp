@@ -33,7 +33,7 @@ class DirectoryLock {
 
 // Who a data directory belongs to.
 struct Identity {
-    static constexpr std::uint32_t format_now = 1;
+    static constexpr std::uint32_t format_now = 2;
 
     std::string cluster;
     std::string host;

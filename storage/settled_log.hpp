@@ -1,6 +1,7 @@
 #pragma once
 
 #include "host/base/result.hpp"
+#include "storage/settled_run.hpp"
 #include "storage/wal_image.hpp"
 
 #include <cstdint>
@@ -36,9 +37,12 @@ class SettledLog {
     // What the last checkpoint holds.
     virtual Result<SettledState> load() = 0;
 
-    virtual Result<void> put(GroupId group, const raft::Entry& entry) = 0;
-    // Entries [from, to].
-    virtual Result<void> remove(GroupId group, Index from, Index to) = 0;
+    // Pre: the run is not empty, and comes after all that is there of the group.
+    virtual Result<void> put(GroupId group, const Run& run) = 0;
+    // Entries from `from` on are gone.
+    virtual Result<void> truncate(GroupId group, Index from) = 0;
+    // Entries up to `to` will not be asked for again: they may go, now or later.
+    virtual Result<void> release(GroupId group, Index to) = 0;
     virtual Result<void> put_image(GroupId group, const GroupImage& image) = 0;
     // The group's image and all of its entries.
     virtual Result<void> erase(GroupId group) = 0;

@@ -1,5 +1,7 @@
 #include "storage/settled_memory.hpp"
 
+#include "host/base/check.hpp"
+
 #include <set>
 
 namespace quorate::storage {
@@ -18,18 +20,23 @@ class MemorySettledLog final : public SettledLog {
         return state;
     }
 
-    Result<void> put(GroupId group, const raft::Entry& entry) override {
-        working_.entries[{group, entry.id.index}] = entry;
-        touched_entries_.insert({group, entry.id.index});
+    Result<void> put(GroupId group, const Run& run) override {
+        auto entries = decode_run(Bytes::copy_of(run.row()), run.first());
+        CHECK(entries.has_value(), "a run decodes");
+        for (raft::Entry& entry : *entries) {
+            touched_entries_.insert({group, entry.id.index});
+            working_.entries.insert_or_assign({group, entry.id.index}, std::move(entry));
+        }
         return {};
     }
 
-    Result<void> remove(GroupId group, Index from, Index to) override {
-        auto at = working_.entries.lower_bound({group, from});
-        while (at != working_.entries.end() && at->first <= std::pair(group, to)) {
-            touched_entries_.insert(at->first);
-            at = working_.entries.erase(at);
-        }
+    Result<void> truncate(GroupId group, Index from) override {
+        remove(group, from, Index(~std::uint64_t{0}));
+        return {};
+    }
+
+    Result<void> release(GroupId group, Index to) override {
+        remove(group, Index(), to);
         return {};
     }
 
@@ -40,7 +47,7 @@ class MemorySettledLog final : public SettledLog {
     }
 
     Result<void> erase(GroupId group) override {
-        TRY_VOID(remove(group, Index(), Index(~std::uint64_t{0})));
+        TRY_VOID(truncate(group, Index()));
         working_.images.erase(group);
         touched_images_.insert(group);
         return {};
@@ -74,6 +81,14 @@ class MemorySettledLog final : public SettledLog {
     }
 
  private:
+    void remove(GroupId group, Index from, Index to) {
+        auto at = working_.entries.lower_bound({group, from});
+        while (at != working_.entries.end() && at->first <= std::pair(group, to)) {
+            touched_entries_.insert(at->first);
+            at = working_.entries.erase(at);
+        }
+    }
+
     template <class Key, class Map>
     static void copy(const Key& key, const Map& from, Map& to) {
         auto found = from.find(key);

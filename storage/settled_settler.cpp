@@ -1,7 +1,7 @@
 #include "storage/settled_settler.hpp"
 
 #include "storage/settled_copy.hpp"
-#include "storage/wal_scan.hpp"
+#include "storage/wal_reader.hpp"
 
 #include <algorithm>
 
@@ -19,28 +19,27 @@ Result<SettledMark> Settler::run(const Job& job) {
 
 Result<void> Settler::settle_file(std::uint64_t file, const Job& job) {
     std::string path = directory_ + "/" + wal_name(file);
-    TRY(std::string content, read_whole(files_, path));
-    auto owner = std::make_shared<const std::string>(std::move(content));
-    WalScan scan(as_bytes(*owner), file);
-    while (auto record = scan.next()) {
+    TRY(WalReader reader, WalReader::open(files_, path, file, part_));
+    for (;;) {
+        TRY(auto record, reader.next());
+        if (!record) break;
         if (!record->intact) {
             return fail(Errc::corrupt, path + ": the record at offset " +
                                            std::to_string(record->offset) +
                                            " has changed since it was written");
         }
         state_.mark.batch = std::max(state_.mark.batch, record->header->batch);
-        TRY_VOID(apply(*record, owner, job));
+        TRY_VOID(apply(*record, job));
     }
-    if (!scan.sealed()) {
-        return fail(Errc::corrupt, path + ": ends at offset " + std::to_string(scan.position()) +
+    if (!reader.sealed()) {
+        return fail(Errc::corrupt, path + ": ends at offset " + std::to_string(reader.position()) +
                                        " without its last record");
     }
     state_.mark.file = file;
-    return {};
+    return gatherer_.put_all();
 }
 
-Result<void> Settler::apply(const ScannedRecord& record, const std::shared_ptr<const void>& owner,
-                            const Job& job) {
+Result<void> Settler::apply(const ScannedRecord& record, const Job& job) {
     const RecordHeader& header = *record.header;
     if (!header.group) return {};
     auto found = state_.images.find(header.group);
@@ -48,6 +47,7 @@ Result<void> Settler::apply(const ScannedRecord& record, const std::shared_ptr<c
         if (found == state_.images.end()) return {};  // the second copy
         state_.images.erase(found);
         dirty_.erase(header.group);
+        gatherer_.drop(header.group);
         return settled_.erase(header.group);
     }
     if (found == state_.images.end()) {
@@ -58,7 +58,7 @@ Result<void> Settler::apply(const ScannedRecord& record, const std::shared_ptr<c
     dirty_.insert(header.group);
     switch (header.kind) {
         case RecordKind::entry:
-            return apply_entry(header.group, image, record, owner, job);
+            return apply_entry(header.group, image, record, job);
         case RecordKind::create:
         case RecordKind::registration:
             image.registration = Bytes::copy_of(record.payload);
@@ -76,44 +76,38 @@ Result<void> Settler::apply(const ScannedRecord& record, const std::shared_ptr<c
 }
 
 Result<void> Settler::apply_entry(GroupId group, GroupImage& image, const ScannedRecord& record,
-                                  const std::shared_ptr<const void>& owner, const Job& job) {
+                                  const Job& job) {
     const RecordHeader& header = *record.header;
     if (header.index != image.last.next()) {
         return fail(Errc::corrupt, "entry " + std::to_string(header.index.value()) +
                                        " in the log follows entry " +
                                        std::to_string(image.last.value()));
     }
-    raft::Entry entry{.id = {header.term, header.index},
-                      .kind = static_cast<raft::EntryKind>(header.detail),
-                      .payload = Bytes(owner, record.payload)};
-    image.append(entry.id, entry.kind);
+    EntryId id{header.term, header.index};
+    auto kind = static_cast<raft::EntryKind>(header.detail);
+    image.append(id, kind);
     auto living = job.groups.find(group);
     // The image of an erased group stays whole all the same: records of later files are held against it,
     // up to the one that erases it.
     if (living == job.groups.end() || header.index <= living->second) return {};
-    return settled_.put(group, entry);
+    return gatherer_.add(group, id, kind, record.payload);
 }
 
 Result<void> Settler::apply_to_log(GroupId group, GroupImage& image, const ScannedRecord& record) {
     const RecordHeader& header = *record.header;
-    Index first = image.base.index.next();
+    TRY_VOID(gatherer_.put(group));
     switch (header.kind) {
         case RecordKind::truncate:
             if (header.index > image.last) return {};
-            first = std::max(first, header.index);
-            TRY_VOID(settled_.remove(group, first, image.last));
+            TRY_VOID(settled_.truncate(group, header.index));
             image.truncate_from(header.index);
             return {};
         case RecordKind::reset:
-            if (first <= image.last) TRY_VOID(settled_.remove(group, first, image.last));
+            TRY_VOID(settled_.truncate(group, Index()));
             image.reset({header.term, header.index});
             return {};
         case RecordKind::release:
-            image.release(header.index);
-            if (first <= image.base.index) {
-                TRY_VOID(settled_.remove(group, first, image.base.index));
-            }
-            return {};
+            return release(group, image, header.index);
         default:
             return {};
     }
@@ -123,13 +117,18 @@ Result<void> Settler::release(const Job& job) {
     for (const auto& [group, index] : job.groups) {
         auto found = state_.images.find(group);
         if (found == state_.images.end()) continue;
-        Index first = found->second.base.index.next();
-        found->second.release(index);
-        if (found->second.base.index < first) continue;
-        TRY_VOID(settled_.remove(group, first, found->second.base.index));
-        dirty_.insert(group);
+        Index before = found->second.base.index;
+        TRY_VOID(release(group, found->second, index));
+        if (found->second.base.index > before) dirty_.insert(group);
     }
     return {};
+}
+
+Result<void> Settler::release(GroupId group, GroupImage& image, Index to) {
+    Index before = image.base.index;
+    image.release(to);
+    if (image.base.index == before) return {};
+    return settled_.release(group, image.base.index);
 }
 
 Result<void> Settler::put_images() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "storage/files.hpp"
+#include "storage/settled_gatherer.hpp"
 #include "storage/settled_log.hpp"
 
 #include <cstdint>
@@ -32,6 +33,7 @@ class Settler {
           directory_(std::move(directory)),
           copy_(std::move(copy)),
           settled_(settled),
+          gatherer_(settled),
           state_(std::move(state)) {}
 
     // Durable when it returns: the files may be used again. Errors are final.
@@ -39,18 +41,20 @@ class Settler {
 
  private:
     Result<void> settle_file(std::uint64_t file, const Job& job);
-    Result<void> apply(const ScannedRecord& record, const std::shared_ptr<const void>& owner,
-                       const Job& job);
+    Result<void> apply(const ScannedRecord& record, const Job& job);
     Result<void> apply_entry(GroupId group, GroupImage& image, const ScannedRecord& record,
-                             const std::shared_ptr<const void>& owner, const Job& job);
+                             const Job& job);
     Result<void> apply_to_log(GroupId group, GroupImage& image, const ScannedRecord& record);
     Result<void> release(const Job& job);
+    Result<void> release(GroupId group, GroupImage& image, Index to);
     Result<void> put_images();
 
     Files& files_;
     const std::string directory_;
     const std::string copy_;
     SettledLog& settled_;
+    SettledGatherer gatherer_;  // of the file that is being read
+    std::string part_;          // likewise
     SettledState state_;
     std::unordered_set<GroupId> dirty_;  // images that the settled log does not have yet
 };

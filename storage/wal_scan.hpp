@@ -24,7 +24,9 @@ struct ScannedRecord {
 // place with a header of this file is looked for. Thread: any, one.
 class WalScan {
  public:
-    WalScan(ByteView bytes, std::uint64_t file) : bytes_(bytes), file_(file) {}
+    // `bytes` stand at offset `begin` of the file, where a record begins.
+    WalScan(ByteView bytes, std::uint64_t file, std::uint64_t begin = 0)
+        : bytes_(bytes), file_(file), begin_(begin), position_(begin) {}
 
     // Nothing: no record from position() on, or the seal was passed.
     std::optional<ScannedRecord> next();
@@ -36,9 +38,13 @@ class WalScan {
     std::optional<RecordHeader> header_at(std::uint64_t offset) const;
     ScannedRecord record_at(std::uint64_t offset, const RecordHeader& header);
 
+    ByteView from(std::uint64_t offset) const { return bytes_.subspan(offset - begin_); }
+    std::uint64_t end() const { return begin_ + bytes_.size(); }
+
     ByteView bytes_;
     std::uint64_t file_;
-    std::uint64_t position_ = 0;
+    std::uint64_t begin_;
+    std::uint64_t position_;
     bool sealed_ = false;
 };
 

@@ -19,9 +19,11 @@ namespace fs = std::filesystem;
 constexpr const char* entries_uri = "file:entries.wt";
 constexpr const char* groups_uri = "file:groups.wt";
 constexpr const char* entries_config =
-    "key_format=QQ,value_format=QBu,leaf_page_max=32KB,memory_page_max=4MB";
+    "key_format=QQ,value_format=u,leaf_page_max=128KB,leaf_value_max=64KB,memory_page_max=4MB";
 constexpr const char* groups_config = "key_format=Q,value_format=u";
 constexpr std::uint64_t mark_key = 0;  // no group has this id
+constexpr Index no_entry{};
+constexpr Index every_entry{~std::uint64_t{0}};
 
 // One thread's cursors on the two tables.
 class Tables {
@@ -59,6 +61,53 @@ WT_ITEM item_of(ByteView bytes) {
     return item;
 }
 
+// Lets go of the page and of the snapshot that a cursor holds.
+class ResetAtEnd {
+ public:
+    explicit ResetAtEnd(WT_CURSOR* cursor) : cursor_(cursor) {}
+    ~ResetAtEnd() { cursor_->reset(cursor_); }
+    ResetAtEnd(const ResetAtEnd&) = delete;
+
+ private:
+    WT_CURSOR* cursor_;
+};
+
+// ---- rows of entries: key (group, first index), value a run --------------------------------------
+
+// Where the row at the cursor begins, if it is one of the group.
+Result<std::optional<Index>> row_of(WT_CURSOR* cursor, GroupId group) {
+    std::uint64_t found = 0;
+    std::uint64_t first = 0;
+    TRY_VOID(check(cursor->get_key(cursor, &found, &first), "read an entry's key"));
+    if (found != group.value()) return std::optional<Index>();
+    return std::optional<Index>(Index(first));
+}
+
+Result<std::optional<Index>> row_after_move(int code, WT_CURSOR* cursor, GroupId group) {
+    if (code == WT_NOTFOUND) return std::optional<Index>();
+    TRY_VOID(check(code, "look for entries"));
+    return row_of(cursor, group);
+}
+
+// Moves the cursor to the group's last row that begins at `index` or before.
+Result<std::optional<Index>> seek_row(WT_CURSOR* cursor, GroupId group, Index index) {
+    cursor->set_key(cursor, group.value(), index.value());
+    int beside = 0;
+    int code = cursor->search_near(cursor, &beside);
+    if (code == 0 && beside > 0) code = cursor->prev(cursor);
+    return row_after_move(code, cursor, group);
+}
+
+Result<std::vector<raft::Entry>> run_at(WT_CURSOR* cursor, GroupId group, Index first) {
+    WT_ITEM item{};
+    TRY_VOID(check(cursor->get_value(cursor, &item), "read entries"));
+    auto run = decode_run(Bytes::copy_of(view_of(item)), first);
+    if (run) return std::move(*run);
+    return fail(Errc::corrupt, "the settled log's entries of group " +
+                                   std::to_string(group.value()) + " from " +
+                                   std::to_string(first.value()) + " on do not decode");
+}
+
 class WiredTigerSettledLog final : public SettledLog {
  public:
     static Result<std::unique_ptr<SettledLog>> open(
@@ -72,8 +121,9 @@ class WiredTigerSettledLog final : public SettledLog {
     ~WiredTigerSettledLog() override;
 
     Result<SettledState> load() override;
-    Result<void> put(GroupId group, const raft::Entry& entry) override;
-    Result<void> remove(GroupId group, Index from, Index to) override;
+    Result<void> put(GroupId group, const Run& run) override;
+    Result<void> truncate(GroupId group, Index from) override;
+    Result<void> release(GroupId group, Index to) override;
     Result<void> put_image(GroupId group, const GroupImage& image) override;
     Result<void> erase(GroupId group) override;
     Result<void> checkpoint(SettledMark mark) override;
@@ -89,7 +139,7 @@ class WiredTigerSettledLog final : public SettledLog {
           reading_(reading) {}
 
     Result<void> put_value(std::uint64_t key, const std::string& value);
-    Result<raft::Entry> entry_at_cursor(Index index) const;
+    Result<void> remove_rows(GroupId group, Index from, Index to);
 
     std::unique_ptr<WiredTigerConnection> connection_;
     WiredTigerSeal seal_;
@@ -130,15 +180,45 @@ Result<SettledState> WiredTigerSettledLog::load() {
     return state;
 }
 
-Result<void> WiredTigerSettledLog::put(GroupId group, const raft::Entry& entry) {
+Result<void> WiredTigerSettledLog::put(GroupId group, const Run& run) {
     WT_CURSOR* cursor = writing_.entries;
-    WT_ITEM item = item_of(entry.payload.view());
-    cursor->set_key(cursor, group.value(), entry.id.index.value());
-    cursor->set_value(cursor, entry.id.term.value(), static_cast<std::uint8_t>(entry.kind), &item);
-    return check(cursor->insert(cursor), "put an entry");
+    WT_ITEM item = item_of(run.row());
+    cursor->set_key(cursor, group.value(), run.first().value());
+    cursor->set_value(cursor, &item);
+    return check(cursor->insert(cursor), "put entries");
 }
 
-Result<void> WiredTigerSettledLog::remove(GroupId group, Index from, Index to) {
+// Of the row that `from` lies in the part before it is put again.
+Result<void> WiredTigerSettledLog::truncate(GroupId group, Index from) {
+    Run kept;
+    {
+        ResetAtEnd reset(writing_.entries);
+        TRY(auto row, seek_row(writing_.entries, group, from));
+        if (row && *row < from) {
+            TRY(auto entries, run_at(writing_.entries, group, *row));
+            for (const raft::Entry& entry : entries) {
+                if (entry.id.index < from) kept.add(entry.id, entry.kind, entry.payload.view());
+            }
+        }
+    }
+    if (!kept.empty()) TRY_VOID(put(group, kept));
+    return remove_rows(group, from, every_entry);
+}
+
+// Whole rows: one that `to` lies in goes when what follows is released, too.
+Result<void> WiredTigerSettledLog::release(GroupId group, Index to) {
+    Index last_row;
+    {
+        ResetAtEnd reset(writing_.entries);
+        TRY(auto row, seek_row(writing_.entries, group, to));
+        if (!row) return {};
+        TRY(auto run, run_at(writing_.entries, group, *row));
+        last_row = run.back().id.index <= to ? *row : row->prev();
+    }
+    return remove_rows(group, no_entry, last_row);
+}
+
+Result<void> WiredTigerSettledLog::remove_rows(GroupId group, Index from, Index to) {
     if (to < from) return {};
     WT_CURSOR* first = writing_.entries;
     WT_CURSOR* last = writing_.range_end;
@@ -163,7 +243,7 @@ Result<void> WiredTigerSettledLog::put_image(GroupId group, const GroupImage& im
 }
 
 Result<void> WiredTigerSettledLog::erase(GroupId group) {
-    TRY_VOID(remove(group, Index(), Index(~std::uint64_t{0})));
+    TRY_VOID(remove_rows(group, no_entry, every_entry));
     WT_CURSOR* cursor = writing_.groups;
     cursor->set_key(cursor, group.value());
     int code = cursor->remove(cursor);
@@ -187,40 +267,27 @@ WiredTigerSettledLog::~WiredTigerSettledLog() {
     if (!sealed.has_value()) log::warning("settled_log_unsealed", sealed.error().what);
 }
 
-Result<raft::Entry> WiredTigerSettledLog::entry_at_cursor(Index index) const {
-    std::uint64_t term = 0;
-    std::uint8_t kind = 0;
-    WT_ITEM item{};
-    WT_CURSOR* cursor = reading_.entries;
-    TRY_VOID(check(cursor->get_value(cursor, &term, &kind, &item), "read an entry"));
-    return raft::Entry{.id = {Term(term), index},
-                       .kind = static_cast<raft::EntryKind>(kind),
-                       .payload = Bytes::copy_of(view_of(item))};
-}
-
 Result<std::vector<raft::Entry>> WiredTigerSettledLog::read(GroupId group, Index from, Index to,
                                                             std::uint64_t max_bytes) {
     WT_CURSOR* cursor = reading_.entries;
+    ResetAtEnd reset(cursor);
     std::vector<raft::Entry> entries;
     std::uint64_t bytes = 0;
-    cursor->set_key(cursor, group.value(), from.value());
-    int code = cursor->search(cursor);
-    for (Index at = from; code == 0 && at <= to; at = at.next(), code = cursor->next(cursor)) {
-        std::uint64_t found_group = 0;
-        std::uint64_t found_index = 0;
-        code = cursor->get_key(cursor, &found_group, &found_index);
-        if (code != 0 || found_group != group.value() || found_index != at.value()) break;
-        auto entry = entry_at_cursor(at);
-        if (!entry.has_value()) {
-            cursor->reset(cursor);
-            return entry.error();
+    Index next = from;
+    bool full = false;
+    TRY(auto row, seek_row(cursor, group, from));
+    while (row && !full && next <= to) {
+        TRY(auto run, run_at(cursor, group, *row));
+        if (*row > next || run.back().id.index < next) break;
+        for (raft::Entry& entry : std::span(run).subspan(next.value() - row->value())) {
+            bytes += entry.payload.size();
+            full = next > to || (!entries.empty() && bytes > max_bytes);
+            if (full) break;
+            entries.push_back(std::move(entry));
+            next = next.next();
         }
-        bytes += entry->payload.size();
-        if (!entries.empty() && bytes > max_bytes) break;
-        entries.push_back(std::move(*entry));
+        TRY(row, row_after_move(cursor->next(cursor), cursor, group));
     }
-    cursor->reset(cursor);  // lets go of the page and of the snapshot
-    if (code != 0 && code != WT_NOTFOUND) return wiredtiger_error("read entries", code);
     if (entries.empty()) {
         return fail(Errc::not_found, "entry " + std::to_string(from.value()) + " of group " +
                                          std::to_string(group.value()) +

@@ -185,12 +185,12 @@ TEST(Identity, of_a_newer_release_is_left_alone) {
     sim::SimFiles files(1);
     make(files);
     Identity newer = alpha;
-    newer.format = 2;
+    newer.format = Identity::format_now + 1;
     put(files, "identity", encode(newer));
     auto claimed = claim(files);
     ASSERT_FALSE(claimed.has_value());
     EXPECT_EQ(claimed.error().code, Errc::format_unknown);
-    EXPECT_THAT(claimed.error().what, HasSubstr("has format 2, this release knows format 1"));
+    EXPECT_THAT(claimed.error().what, HasSubstr("has format 3, this release knows format 2"));
     EXPECT_EQ(files.contents("identity"), encode(newer));
 }
 
