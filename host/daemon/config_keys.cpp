@@ -224,7 +224,8 @@ std::vector<ConfigKey> raft_keys() {
     return {
         duration_key("raft.election_timeout", "without a leader for once to twice this: campaign",
                      &Config::election_timeout, 20ms, 600s),
-        duration_key("raft.heartbeat_interval", "between a leader's messages when idle",
+        duration_key("raft.heartbeat_interval",
+                     "between the beats of hosts, and heartbeats where groups never sleep",
                      &Config::heartbeat_interval, 2ms, 60s),
         count_key("raft.hibernate_rounds",
                   "heartbeats with nothing to say before an idle group sleeps; 0: never",

@@ -182,9 +182,10 @@ class Core {
     bool all_rest();
     void settle_rest();
     void stir() { leading_.idle_rounds = 0; }
+    Duration heartbeat_interval() const;
 
     // ---- sending (core_replication.cpp)
-    void replicate_to(Progress& peer);
+    bool replicate_to(Progress& peer);
     bool has_commit_news(const Progress& peer) const;
     bool anyone_has_commit_news() const;
     bool send_entries(Progress& peer);

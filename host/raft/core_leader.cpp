@@ -19,7 +19,7 @@ void Core::become_leader() {
     fetching_.reset();
     set_leader(self_);
     leading_.first = log_.last().index.next();
-    leading_.heartbeat_at = now_ + options_.heartbeat_interval;
+    leading_.heartbeat_at = now_ + heartbeat_interval();
     leading_.quorum_check_at = now_ + options_.election_timeout;
     for (const Member& member : membership().members) {
         if (member.id == self_) continue;
@@ -37,7 +37,13 @@ void Core::lead() {
     Time& tell_at = leading_.tell_commit_at;
     if (tell_at == Time::max() && anyone_has_commit_news()) tell_at = now_ + options_.commit_delay;
     settle_rest();
-    for (Progress& peer : leading_.peers) replicate_to(peer);
+    bool all_hear = !leading_.peers.empty();
+    for (Progress& peer : leading_.peers) {
+        bool sent = replicate_to(peer);
+        all_hear = all_hear && sent && peer.state == PeerState::replicate;
+    }
+    // Each message says what a heartbeat would.
+    if (all_hear) leading_.heartbeat_at = now_ + heartbeat_interval();
     if (!anyone_has_commit_news()) tell_at = Time::max();
     std::erase_if(leading_.peers, [this](const Progress& peer) {
         if (!peer.leaving) return false;
@@ -58,7 +64,7 @@ void Core::tick_leader() {
         for (Progress& peer : leading_.peers) peer.dirty = true;
     }
     if (now_ < leading_.heartbeat_at) return;
-    leading_.heartbeat_at = now_ + options_.heartbeat_interval;
+    leading_.heartbeat_at = now_ + heartbeat_interval();
     ++leading_.round;
     if (transfer_) transfer_->told = false;  // it may have been lost
     count_idle_round();

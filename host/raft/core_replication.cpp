@@ -6,9 +6,9 @@
 namespace quorate::raft {
 
 // All that one peer is to be sent in this turn: as many messages as its window allows, or, if there
-// is something else it should hear (a round, a commit index), one without entries.
-void Core::replicate_to(Progress& peer) {
-    if (!peer.dirty) return;
+// is something else it should hear (a round, a commit index), one without entries. True: it was sent one.
+bool Core::replicate_to(Progress& peer) {
+    if (!peer.dirty) return false;
     peer.dirty = false;
     bool greet = std::exchange(peer.greet, false);
     if (peer.state != PeerState::snapshot && peer.next.prev() < log_.base().index) {
@@ -17,12 +17,15 @@ void Core::replicate_to(Progress& peer) {
     }
     if (peer.state == PeerState::snapshot) {
         if (greet) offer_snapshot(peer);
-        return peer.fetched.clear();
+        peer.fetched.clear();
+        return false;
     }
     bool sent = send_entries(peer);
     peer.fetched.clear();  // the driver keeps them for this turn only
     bool tell = now_ >= leading_.tell_commit_at && has_commit_news(peer);
-    if (!sent && (greet || tell)) send_append(peer, peer.next.prev(), 0);
+    if (sent || (!greet && !tell)) return sent;
+    send_append(peer, peer.next.prev(), 0);
+    return true;
 }
 
 // Behind a full window the news come with what follows.

@@ -65,6 +65,14 @@ bool Core::asked_by_its_leader(MemberId from, Term term) const {
 
 // ---- the leader -------------------------------------------------------------------------------
 
+// Where hosts vouch for each other's processes, heartbeats only have to show that the member itself
+// lives: before its followers' timers end, and not for each group as often as the hosts do.
+Duration Core::heartbeat_interval() const {
+    constexpr int heartbeats = 4;  // in an election timeout
+    if (options_.hibernate_rounds == 0) return options_.heartbeat_interval;
+    return std::max(options_.heartbeat_interval, options_.election_timeout / heartbeats);
+}
+
 // Everything is committed and held by everybody who can be asked, as far as this leader is concerned.
 bool Core::is_quiet() const {
     return commit_ == log_.last().index && leading_.reads.empty() && !transfer_ &&
@@ -127,7 +135,7 @@ void Core::settle_rest() {
     bool rests = all_rest();
     if (leading_.resting && !rests) {
         if (!a_quorum_sleeps()) stir();
-        leading_.heartbeat_at = now_ + options_.heartbeat_interval;
+        leading_.heartbeat_at = now_ + heartbeat_interval();
         leading_.quorum_check_at = now_ + options_.election_timeout;
         for (Progress& peer : leading_.peers) {
             peer.was_active = is_heard(peer);
