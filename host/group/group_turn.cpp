@@ -239,7 +239,10 @@ void Group::Impl::install(EntryId snapshot) {
 // Entries that are not durable may be asked of the cache alone; those that are not applied yet will
 // be asked for next, unless applying has stopped and the log grows all the same.
 void Group::Impl::trim_cache() {
-    if (cache_.bytes() > options_.cache_bytes) drop_cached(options_.cache_bytes);
+    // A sleeper needs none; a payload kept is the whole message kept that it came with.
+    bool idle = core_->asleep() && applied().index == cache_.next().prev();
+    std::uint64_t keep = idle ? 0 : options_.cache_bytes;
+    if (cache_.bytes() > keep) drop_cached(keep);
     count_cache();
     if (memory_->caches_full()) env_.observer.caches_full();
 }

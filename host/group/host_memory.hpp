@@ -18,7 +18,7 @@ class HostMemory {
  public:
     struct Limits {
         // Recent entries kept for followers and the machine; beyond, every member's cache is cut back.
-        std::uint64_t cache_bytes = 256ull << 20;
+        std::uint64_t cache_bytes = 64ull << 20;
         // Payloads given to the log and not durable yet; beyond, commands are refused as overloaded: the
         // disk is slower than what comes.
         std::uint64_t unstored_bytes = 256ull << 20;
