@@ -29,8 +29,11 @@ struct GatewayOptions {
     std::uint32_t max_capabilities = 10000;  // held of us by one connection; more: it is closed
     std::uint32_t pipeline_commands = 8192;  // per pipeline, unanswered: its credit
     std::uint64_t pipeline_bytes = 16ull << 20;
-    std::uint32_t pipeline_writes = 64;  // that wait for outcomes; with one more the oldest is
-                                         // answered without any
+    std::uint32_t pipeline_writes = 64;    // that wait for outcomes; with one more the oldest is
+                                           // answered without any
+    std::uint32_t queries_at_once = 1024;  // taken of one call ...
+    std::size_t queries_answer_bytes =
+        4u << 20;  // ... and answered in one; a single one may exceed it
     std::size_t pipeline_answer_bytes =
         1u << 20;  // of outcomes in one answer; a single one may exceed it
     // Answers that wait in a connection for its client to read them: above this nothing further is read

@@ -1,7 +1,7 @@
 // One group, as client.capnp offers it: single commands and queries.
 
 #include "host/group/command.hpp"
-#include "rpc/gateway_client.hpp"
+#include "rpc/gateway_queries.hpp"
 
 #include <utility>
 
@@ -18,32 +18,18 @@ class GroupServer final : public schema::Group::Server {
     kj::Promise<void> describe(DescribeContext context) override;
     kj::Promise<void> submit(SubmitContext context) override;
     kj::Promise<void> query(QueryContext context) override;
+    kj::Promise<void> queries(QueriesContext context) override;
     kj::Promise<void> submitText(SubmitTextContext context) override;
     kj::Promise<void> queryText(QueryTextContext context) override;
     kj::Promise<void> pipeline(PipelineContext context) override;
 
  private:
     kj::Promise<group::Outcome> submit(ByteView command, std::uint32_t timeout_ms);
-    struct Question {
-        Result<group::ReadLevel> level;
-        std::uint64_t at_least = 0;
-        Bytes query;
-        std::uint32_t timeout_ms = 0;
-    };
-    kj::Promise<Result<group::QueryAnswer>> query(Question question);
 
     GatewayClientPtr client_;
     Held held_;
     std::shared_ptr<group::GroupPort> port_;
 };
-
-void encode_result(const Result<group::QueryAnswer>& result, schema::Answer::Builder out) {
-    if (result.has_value()) {
-        encode(*result, out);
-    } else {
-        encode(result.error(), out.initFailed());
-    }
-}
 
 // ---- commands ---------------------------------------------------------------------------------
 
@@ -102,30 +88,24 @@ kj::Promise<void> GroupServer::pipeline(PipelineContext context) {
 
 // ---- queries ----------------------------------------------------------------------------------
 
-kj::Promise<Result<group::QueryAnswer>> GroupServer::query(Question question) {
-    using Answered = Result<group::QueryAnswer>;
-    if (!question.level.has_value()) return Answered(question.level.error());
-    std::uint64_t bytes = question.query.size() + call_bytes;
-    if (!client_->take(bytes)) return Answered(overloaded(*client_));
-    auto [promise, done] = await<Answered>();
-    port_->query(*question.level, Index(question.at_least), std::move(question.query),
-                 client_->deadline(question.timeout_ms),
-                 giving_back(client_, bytes, std::move(done)));
-    return kj::mv(promise);
-}
-
 kj::Promise<void> GroupServer::query(QueryContext context) {
     context.allowCancellation();
     auto params = context.getParams();
-    auto answer = query(Question{.level = checked([&] { return from_wire(params.getLevel()); }),
-                                 .at_least = params.getAtLeast(),
-                                 .query = Bytes::copy_of(view(params.getQuery())),
-                                 .timeout_ms = params.getTimeoutMs()});
+    auto answer =
+        ask(client_, *port_, question_of(params, Bytes::copy_of(view(params.getQuery()))));
     context.releaseParams();
-    return answer.then([context](Result<group::QueryAnswer>&& result) mutable {
-        std::uint64_t words = result.has_value() ? result->reply.size() / 8 + 40 : 128;
-        encode_result(result, context.getResults(capnp::MessageSize{words, 0}).initAnswer());
+    return answer.then([context](Answered&& result) mutable {
+        auto results = context.getResults(capnp::MessageSize{words_of(result), 0});
+        encode(result, results.initAnswer());
     });
+}
+
+kj::Promise<void> GroupServer::queries(QueriesContext context) {
+    context.allowCancellation();
+    auto answers = ask_all(client_, *port_, context.getParams().getQueries());
+    context.releaseParams();
+    return answers.then([context, most = client_->options.queries_answer_bytes](
+                            std::vector<Answered>&& all) mutable { encode(all, most, context); });
 }
 
 kj::Promise<void> GroupServer::queryText(QueryTextContext context) {
@@ -137,17 +117,14 @@ kj::Promise<void> GroupServer::queryText(QueryTextContext context) {
         encode(encoded.error(), context.getResults().initAnswer().initFailed());
         return kj::READY_NOW;
     }
-    auto answer = query(Question{.level = checked([&] { return from_wire(params.getLevel()); }),
-                                 .at_least = params.getAtLeast(),
-                                 .query = std::move(*encoded),
-                                 .timeout_ms = params.getTimeoutMs()});
-    return answer.then([context, port = port_,
-                        words = std::move(words)](Result<group::QueryAnswer>&& result) mutable {
-        encode_result(result, context.getResults().initAnswer());
-        if (result.has_value()) {
-            context.getResults().setText(port->render_reply(words, result->reply.view()));
-        }
-    });
+    auto answer = ask(client_, *port_, question_of(params, std::move(*encoded)));
+    return answer.then(
+        [context, port = port_, words = std::move(words)](Answered&& result) mutable {
+            encode(result, context.getResults().initAnswer());
+            if (result.has_value()) {
+                context.getResults().setText(port->render_reply(words, result->reply.view()));
+            }
+        });
 }
 
 // ---- what it is -------------------------------------------------------------------------------

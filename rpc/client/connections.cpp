@@ -176,7 +176,7 @@ kj::Promise<Result<GroupCap>> Connections::group(LinkPtr link, std::string name,
     request.setTimeoutMs(milliseconds_left(deadline, now()));
     return request.send().then([link, name](capnp::Response<schema::GroupResult> answer) -> Opened {
         if (answer.isFailed()) return decode(answer.getFailed());
-        auto group = std::make_shared<schema::Group::Client>(answer.getGroup());
+        auto group = std::make_shared<OpenGroup>(OpenGroup{answer.getGroup(), {}});
         link->groups.insert_or_assign(name, group);
         return group;
     });

@@ -1,5 +1,6 @@
 #include "rpc/client/decode.hpp"
 #include "rpc/client/journey.hpp"
+#include "rpc/client/queries.hpp"
 
 #include <algorithm>
 
@@ -103,7 +104,7 @@ Operation<Outcome> Group::submit(ByteView command, Duration timeout) {
     auto begin = [name = name_, copy, timeout](Connections& connections) {
         auto journey = std::make_shared<Journey>(connections, name, timeout);
         auto call = [journey, copy](const LinkPtr&, const GroupCap& group) {
-            auto request = group->submitRequest(size_for(copy.size()));
+            auto request = group->cap.submitRequest(size_for(copy.size()));
             request.setCommand(data(copy.view()));
             request.setTimeoutMs(journey->milliseconds_left());
             return request.send().then([](capnp::Response<schema::Group::SubmitResults> answer) {
@@ -121,7 +122,7 @@ Operation<TextOutcome> Group::submit_text(std::vector<std::string> words, Durati
     auto begin = [name = name_, words = std::move(words), timeout](Connections& connections) {
         auto journey = std::make_shared<Journey>(connections, name, timeout);
         auto call = [journey, words](const LinkPtr&, const GroupCap& group) {
-            auto request = group->submitTextRequest();
+            auto request = group->cap.submitTextRequest();
             set_words(request, words);
             request.setTimeoutMs(journey->milliseconds_left());
             return request.send().then(
@@ -183,15 +184,13 @@ Operation<Result<Answer>> Group::query(ReadLevel level, ByteView query, Duration
     Bytes copy = Bytes::copy_of(query);
     auto begin = [name = name_, level, copy, timeout, at_least](Connections& connections) {
         JourneyPtr journey = query_journey(connections, name, level, timeout);
-        auto call = [journey, level, copy, at_least](const LinkPtr&, const GroupCap& group) {
-            auto request = group->queryRequest(size_for(copy.size()));
-            request.setLevel(encode(level));
-            request.setAtLeast(at_least.value());
-            request.setQuery(data(copy.view()));
-            request.setTimeoutMs(journey->milliseconds_left());
-            return request.send().then([](capnp::Response<schema::Group::QueryResults> answer) {
-                return decode(answer.getAnswer());
-            });
+        auto call = [journey, level, copy, at_least](const LinkPtr& link, const GroupCap& group) {
+            // One that waits for an entry to be applied would keep the others waiting.
+            if (at_least > Index{}) {
+                return ask_alone(group, level, at_least, copy, journey->milliseconds_left());
+            }
+            return ask_together(journey->connections(), link, group, level, copy,
+                                journey->deadline());
         };
         return client::query<Answer>(journey, copy.size(), call);
     };
@@ -204,7 +203,7 @@ Operation<Result<TextAnswer>> Group::query_text(ReadLevel level, std::vector<std
                   at_least](Connections& connections) {
         JourneyPtr journey = query_journey(connections, name, level, timeout);
         auto call = [journey, level, words, at_least](const LinkPtr&, const GroupCap& group) {
-            auto request = group->queryTextRequest();
+            auto request = group->cap.queryTextRequest();
             set_words(request, words);
             request.setLevel(encode(level));
             request.setAtLeast(at_least.value());

@@ -100,7 +100,7 @@ kj::Promise<End<Sender::Line>> Sender::open_line(Time deadline) {
         return journey->connections().group(link, journey->group(), journey->deadline());
     };
     request.call = [](const LinkPtr& link, const GroupCap& group) {
-        return group->pipelineRequest().send().then(
+        return group->cap.pipelineRequest().send().then(
             [link](capnp::Response<schema::Group::PipelineResults> answer) {
                 return Line{link, answer.getPipeline(),
                             std::max<std::uint64_t>(answer.getCreditCommands(), 1),

@@ -39,6 +39,13 @@ struct Outcome {
   }
 }
 
+struct Question {
+  level @0 :ReadLevel;
+  atLeast @1 :UInt64;     # as of Group.query
+  query @2 :Data;
+  timeoutMs @3 :UInt32;
+}
+
 struct Answer {           # of a query
   union {
     reply :group {
@@ -194,6 +201,10 @@ interface Group {
       -> (answer :Answer, text :Text);
   # Many commands in few calls.
   pipeline @5 () -> (pipeline :Pipeline, creditCommands :UInt32, creditBytes :UInt64);
+  # Many queries in one call, answered when the last of them is: for those that are asked at the same time and will
+  # wait equally long. The answers are to the first of the queries, in their order: to one at least, and to as many as
+  # the host takes at once and one message holds. The rest was not asked, or changed nothing: ask again.
+  queries @6 (queries :List(Question)) -> (answers :List(Answer));
 }
 
 interface Pipeline {

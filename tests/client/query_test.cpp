@@ -1,5 +1,8 @@
 #include "tests/client/fake_server.hpp"
 
+#include <functional>
+#include <utility>
+
 // Queries change nothing, so they are asked again elsewhere until their deadline.
 namespace quorate::testing {
 namespace {
@@ -132,6 +135,87 @@ TEST_F(Query, in_words_is_encoded_and_rendered_by_the_machine) {
     EXPECT_EQ(answer.answer.at.index, Index(30));
     EXPECT_EQ(code_of(demo.query_text(ReadLevel::local, {"frobnicate"}, 20s).get()),
               "command_text_invalid");
+}
+
+// Asks them in one turn of the client's thread, and gives their codes when all have ended.
+std::vector<std::string> ask_at_once(client::Client& client,
+                                     const std::vector<std::pair<std::string, Duration>>& queries) {
+    std::promise<void> all;
+    std::size_t left = queries.size();
+    std::vector<std::string> said(queries.size());
+    auto demo = client.group("demo");
+    demo.query(ReadLevel::linearizable, as_bytes("first"), 20s).then([&](const auto&) {
+        for (std::size_t i = 0; i < queries.size(); ++i) {
+            demo.query(ReadLevel::linearizable, as_bytes(queries[i].first), queries[i].second)
+                .then([&, i](const Result<client::Answer>& answer) {
+                    said[i] =
+                        answer.has_value() ? std::string(answer->reply.text()) : code_of(answer);
+                    if (--left == 0) all.set_value();
+                });
+        }
+    });
+    all.get_future().wait();
+    return said;
+}
+
+using Said = std::vector<std::string>;
+using Answering = std::function<void(FakePort::Asked&)>;
+const Answering echo = [](FakePort::Asked& asked) {
+    asked.done(group::QueryAnswer{{Term(3), Index(30)}, Bytes::copy_of(asked.query), ""});
+};
+
+TEST_F(Query, among_others_of_one_turn_has_its_own_answer) {
+    h1.host().port->on_query = [](FakePort::Asked& asked) {
+        if (asked.query == "bad") return asked.done(fail(Errc::query_failed, "no"));
+        echo(asked);
+    };
+    start();
+    EXPECT_EQ(ask_at_once(*client, {{"a", 20s}, {"bad", 20s}, {"c", 20s}}),
+              (Said{"a", "query_failed", "c"}));
+}
+
+TEST_F(Query, that_no_message_had_room_for_an_answer_to_is_asked_again) {
+    h1.options().queries_at_once = 3;
+    h1.options().queries_answer_bytes = 20'000;
+    h1.host().port->on_query = echo;
+    start();
+    std::vector<std::pair<std::string, Duration>> queries;
+    Said expected;
+    for (int i = 0; i < 20; ++i) {
+        expected.push_back(std::to_string(i) + std::string(8'000, 'x'));
+        queries.emplace_back(expected.back(), 20s);
+    }
+    EXPECT_EQ(ask_at_once(*client, queries), expected);
+    EXPECT_GT(asked(h1), queries.size() + 1);
+}
+
+TEST_F(Query, among_others_is_asked_again_elsewhere_when_the_connection_dies) {
+    h1.host().port->on_query = [this](FakePort::Asked& asked) {
+        if (asked.query == "first") return echo(asked);
+        if (asked.query == "b") h1.die_soon();
+    };
+    h2.host().port->on_query = echo;
+    start();
+    EXPECT_EQ(ask_at_once(*client, {{"a", 20s}, {"b", 20s}, {"c", 20s}}), (Said{"a", "b", "c"}));
+}
+
+TEST_F(Query, does_not_wait_for_one_that_may_take_longer) {
+    h1.host().port->on_query = [](FakePort::Asked& asked) {
+        if (asked.query == "first") return echo(asked);
+        if (asked.query != "slow") asked.done(fail(Errc::query_failed, "at once"));
+    };
+    start();
+    std::promise<std::string> quick;
+    auto demo = client->group("demo");
+    demo.query(ReadLevel::linearizable, as_bytes("first"), 20s).then([&](const auto&) {
+        demo.query(ReadLevel::linearizable, as_bytes("slow"), 1h).then([](const auto&) {});
+        demo.query(ReadLevel::linearizable, as_bytes("fence"), 20s, Index(99))
+            .then([](const auto&) {});
+        demo.query(ReadLevel::linearizable, as_bytes("quick"), 20s).then([&](const auto& answer) {
+            quick.set_value(code_of(answer));
+        });
+    });
+    EXPECT_EQ(quick.get_future().get(), "query_failed");
 }
 
 TEST_F(Query, under_way_when_the_client_ends_is_cancelled) {
