@@ -268,7 +268,11 @@ Operation<bool> Courier::go_on(Journey& journey, Backoff& backoff, HostName refu
     journey.last = std::move(why);
     if (stopping_) co_return false;
     auto route = routes_.find(journey.group->id);
-    if (route != routes_.end() && route->second.leader == refused_by) route->second.leader.clear();
+    if (route != routes_.end()) {
+        if (route->second.leader == refused_by) route->second.leader.clear();
+        // Where no host is left to ask, the group is looked for anew: it may be gone, or elsewhere.
+        if (journey.last.code == Errc::no_such_group) std::erase(route->second.hosts, refused_by);
+    }
     bool somewhere_new = !hint.empty() && hint != refused_by;
     if (somewhere_new && journey.redirects < shard_.options().redirects_in_a_row) {
         ++journey.redirects;

@@ -241,6 +241,27 @@ TEST(HostGroups, a_port_of_a_deleted_group_does_not_reach_its_successor) {
     EXPECT_EQ(cluster.query(cluster.host(1), "demo", ReadLevel::leader, "count"), "0");
 }
 
+TEST(HostGroups, a_read_through_a_port_of_a_deleted_group_learns_so_at_once) {
+    HostCluster cluster(3);
+    TestHost& h1 = cluster.host(0);
+    ASSERT_TRUE(cluster.create(h1, "demo", {"h2", "h3"}).has_value());
+    auto port = cluster.open(h1, "demo").value();
+    auto read = [&] {
+        std::optional<std::string> said;
+        port->query(ReadLevel::linearizable, {}, Bytes::copy_of("count"),
+                    cluster.scheduler.now() + 20s, [&said](auto answer) {
+                        said = answer.has_value() ? std::string(answer->reply.text())
+                                                  : name_of_error(answer);
+                    });
+        cluster.scheduler.run_for(2s);
+        return said.value_or("nothing");
+    };
+    EXPECT_EQ(read(), "0") << "from here on h1 knows where the group is";
+    ASSERT_TRUE(cluster.remove_group(cluster.host(1), "demo").has_value());
+    EXPECT_EQ(read(), "no_such_group");
+    EXPECT_EQ(read(), "no_such_group");
+}
+
 TEST(HostGroups, what_does_not_exist_is_said_so) {
     HostCluster cluster(2);
     TestHost& h1 = cluster.host(0);
