@@ -108,7 +108,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     MemberId able_member() const;
     void say_cannot_apply(const HostName& heir);
     void leave(const char* why);
-    void await_followers(Index entry, Time give_up, int rounds_left);
+    void await_followers(Index entry, Time give_up);
 
     // ---- sleep
     std::vector<MemberId> unreachable(const HostName& and_on = {}) const;

@@ -214,23 +214,21 @@ void Group::Impl::end_of_life(EntryId entry) {
     submissions_.ended(entry.index, fail(Errc::no_such_group, "the group was deleted"));
     queries_.fail_all(fail(Errc::no_such_group, "the group was deleted"));
     Time give_up = scheduler_.now() + farewell_timeouts * options_.raft.election_timeout;
-    if (leads()) return await_followers(entry.index, give_up, 2);
+    if (leads()) return await_followers(entry.index, give_up);
     leave("the group was deleted");
 }
 
-// The leader goes last: a follower that never learns of the commit would stay for ever. Those that
-// hold the entry learn of it with the next heartbeats.
-void Group::Impl::await_followers(Index entry, Time give_up, int rounds_left) {
+// The leader goes last: a follower that never learns of the commit would stay for ever. One more heartbeat
+// tells whom the word did not reach.
+void Group::Impl::await_followers(Index entry, Time give_up) {
     auto peers = core_->peers();
-    bool all =
-        std::ranges::all_of(peers, [entry](const auto& peer) { return peer.match >= entry; });
-    if (all) --rounds_left;
-    if (!leads() || scheduler_.now() >= give_up || rounds_left < 0 || peers.empty()) {
-        return leave("the group was deleted");
-    }
-    deadlines_.add(
-        scheduler_.now() + options_.raft.heartbeat_interval,
-        [this, entry, give_up, rounds_left] { await_followers(entry, give_up, rounds_left); });
+    bool all = std::ranges::all_of(
+        peers, [entry](const auto& peer) { return peer.match >= entry && peer.told >= entry; });
+    Time now = scheduler_.now();
+    if (!leads() || now >= give_up || peers.empty()) return leave("the group was deleted");
+    Time next = now + options_.raft.heartbeat_interval;
+    if (all) next = give_up = now + core_->heartbeat_interval();
+    deadlines_.add(next, [this, entry, give_up] { await_followers(entry, give_up); });
 }
 
 void Group::Impl::leave(const char* why) {

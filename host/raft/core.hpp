@@ -58,11 +58,14 @@ class Core {
         Index match;
         Index next;
         Index applied;  // by its machine, as far as it has told; 0: nothing in this term yet
+        Index told;     // the commit index that it was last sent, with what it needs to take it
         State state = State::probe;
         bool recovering = false;
         bool recent_active = false;  // heard from within the last election timeout
     };
     std::vector<PeerStatus> peers() const;  // empty unless leader
+    // Between a leader's messages to a follower that there is nothing else to say to.
+    Duration heartbeat_interval() const;
 
  private:
     // ---- inputs (core.cpp; those that only a leader acts on: core_leader.cpp and beside it)
@@ -182,7 +185,6 @@ class Core {
     bool all_rest();
     void settle_rest();
     void stir() { leading_.idle_rounds = 0; }
-    Duration heartbeat_interval() const;
 
     // ---- sending (core_replication.cpp)
     bool replicate_to(Progress& peer);

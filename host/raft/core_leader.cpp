@@ -235,6 +235,7 @@ std::vector<Core::PeerStatus> Core::peers() const {
                        .match = peer.match,
                        .next = peer.next,
                        .applied = peer.applied,
+                       .told = peer.told_commit,
                        .state = peer.state,
                        .recovering = peer.recovering,
                        .recent_active = peer.was_active || is_heard(peer)});
