@@ -45,8 +45,7 @@ kj::Promise<std::vector<Answered>> ask_all(const GatewayClientPtr& client, group
     auto batch = std::make_shared<QueryBatch>(
         QueryBatch{client, std::move(done), std::vector<Answered>(count), count});
     for (unsigned i = 0; i < count; ++i) {
-        Question question =
-            question_of(queries[i], Bytes::copy_of(view(queries[i].getQuery())));
+        Question question = question_of(queries[i], Bytes::copy_of(view(queries[i].getQuery())));
         std::uint64_t bytes = question.query.size() + pipelined_bytes;
         if (!question.level.has_value()) {
             batch->answer(i, question.level.error());
@@ -54,8 +53,7 @@ kj::Promise<std::vector<Answered>> ask_all(const GatewayClientPtr& client, group
             batch->answer(i, overloaded(*client));
         } else {
             port.query(*question.level, Index(question.at_least), std::move(question.query),
-                       client->deadline(question.timeout_ms),
-                       [batch, i, bytes](Answered answer) {
+                       client->deadline(question.timeout_ms), [batch, i, bytes](Answered answer) {
                            batch->client->give_back(bytes);
                            batch->answer(i, std::move(answer));
                        });
@@ -72,9 +70,10 @@ void encode(const Answered& answer, schema::Answer::Builder out) {
     }
 }
 
-void encode(const std::vector<Answered>& answers, std::size_t most_bytes,
-            
-            capnp::CallContext<schema::Group::QueriesParams, schema::Group::QueriesResults> context) {
+void encode(
+    const std::vector<Answered>& answers, std::size_t most_bytes,
+
+    capnp::CallContext<schema::Group::QueriesParams, schema::Group::QueriesResults> context) {
     std::size_t words = 8;
     unsigned count = 0;
     for (const Answered& answer : answers) {

@@ -42,9 +42,8 @@ std::optional<std::vector<raft::Entry>> decode_run(const Bytes& row, Index first
         ByteView payload = in.get_bytes();
         if (!in.ok()) return std::nullopt;
         auto offset = static_cast<std::size_t>(payload.data() - row.view().data());
-        run.push_back({.id = {term, index},
-                       .kind = kind,
-                       .payload = row.slice(offset, payload.size())});
+        run.push_back(
+            {.id = {term, index}, .kind = kind, .payload = row.slice(offset, payload.size())});
     }
     if (run.empty()) return std::nullopt;
     return run;

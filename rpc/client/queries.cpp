@@ -64,8 +64,7 @@ kj::Promise<void> send(Connections& connections, LinkPtr link, GroupCap group,
     }
     auto asked = std::make_shared<std::vector<Question>>(std::move(questions));
     return request.send().then(
-        [&connections, link, group,
-         asked](capnp::Response<schema::Group::QueriesResults> answer) {
+        [&connections, link, group, asked](capnp::Response<schema::Group::QueriesResults> answer) {
             receive(connections, link, group, std::move(*asked), answer.getAnswers());
         },
         [asked](kj::Exception&& e) { reject(*asked, e); });

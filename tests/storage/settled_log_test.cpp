@@ -172,8 +172,8 @@ TEST(WiredTigerSettled, takes_no_more_space_however_long_a_group_lives) {
         SettledGatherer gatherer(*log);
         for (int i = 0; i < 1000; ++i) {
             EntryId id{Term(1), Index(++last)};
-            ASSERT_TRUE(
-                gatherer.add(GroupId(1), id, raft::EntryKind::command, as_bytes(payload)).has_value());
+            ASSERT_TRUE(gatherer.add(GroupId(1), id, raft::EntryKind::command, as_bytes(payload))
+                            .has_value());
         }
         ASSERT_TRUE(gatherer.put_all().has_value());
         Index released(last - std::min<std::uint64_t>(last, 1500));
