@@ -28,7 +28,8 @@ class GatewayQueries : public GatewayTest {
     std::vector<std::string> ask(schema::Group::Client& group,
                                  const std::vector<std::string>& queries) {
         std::vector<std::string> said;
-        for (auto answer : got(send(group, queries)).getAnswers()) {
+        auto response = got(send(group, queries));
+        for (auto answer : response.getAnswers()) {
             said.push_back(answer.isReply() ? to_text(answer.getReply().getData())
                                             : std::string(answer.getFailed().getName().cStr()));
         }
