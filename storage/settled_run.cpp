@@ -1,7 +1,6 @@
 #include "storage/settled_run.hpp"
 
 #include "host/base/check.hpp"
-#include "storage/wal_bytes.hpp"
 
 namespace quorate::storage {
 namespace {
@@ -12,25 +11,19 @@ constexpr std::size_t row_bytes = 32 * 1024;
 
 constexpr std::size_t head_bytes = 13;  // before a payload: term, kind, length
 
-template <class T>
-void append(std::string& to, T value) {
-    to.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
-
 }  // namespace
 
 bool Run::has_room_for(ByteView payload) const {
-    return empty() || row_.size() + head_bytes + payload.size() <= row_bytes;
+    return empty() || row().size() + head_bytes + payload.size() <= row_bytes;
 }
 
 void Run::add(EntryId id, raft::EntryKind kind, ByteView payload) {
     if (empty()) first_ = next_ = id.index;
     CHECK(id.index == next_, "a run has no gaps");
     next_ = next_.next();
-    append(row_, id.term.value());
-    append(row_, static_cast<std::uint8_t>(kind));
-    append(row_, static_cast<std::uint32_t>(payload.size()));
-    row_.append(as_text(payload));
+    row_.put(id.term.value());
+    row_.put(static_cast<std::uint8_t>(kind));
+    row_.put_bytes(payload);
 }
 
 std::optional<std::vector<raft::Entry>> decode_run(const Bytes& row, Index first) {

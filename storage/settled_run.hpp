@@ -1,9 +1,9 @@
 #pragma once
 
 #include "host/raft/types.hpp"
+#include "storage/wal_bytes.hpp"
 
 #include <optional>
-#include <string>
 #include <vector>
 
 namespace quorate::storage {
@@ -17,14 +17,14 @@ class Run {
     // Pre: it follows the last one.
     void add(EntryId id, raft::EntryKind kind, ByteView payload);
 
-    bool empty() const { return row_.empty(); }
+    bool empty() const { return row_.text().empty(); }
     Index first() const { return first_; }
-    ByteView row() const { return as_bytes(row_); }
+    ByteView row() const { return as_bytes(row_.text()); }
 
  private:
     Index first_;
     Index next_;
-    std::string row_;
+    ByteWriter row_;
 };
 
 // The entries of a row that begins with `first`; they share its memory. Nothing: it does not decode.

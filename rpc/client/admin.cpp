@@ -175,7 +175,7 @@ Operation<Result<std::vector<PluginSummary>>> Admin::install_plugin(Bytes image,
     }
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
         auto request = admin.installPluginRequest(capnp::MessageSize{image.size() / 8 + 16, 0});
-        request.setImage({reinterpret_cast<const capnp::byte*>(image.view().data()), image.size()});
+        request.setImage(data_of(image.view()));
         request.setTimeoutMs(ms);
         return request;
     };

@@ -141,5 +141,8 @@ Error rpc_error(const kj::Exception& exception, const std::string& endpoint);
 inline kj::StringPtr text_of(const std::string& text) {
     return {text.c_str(), text.size()};
 }
+inline capnp::Data::Reader data_of(ByteView bytes) {
+    return {reinterpret_cast<const capnp::byte*>(bytes.data()), bytes.size()};
+}
 
 }  // namespace quorate::client

@@ -12,10 +12,6 @@ using Words = std::vector<std::string>;
 // Before a host that did not say when is asked again.
 constexpr std::uint32_t retry_ms_unnamed = 10;
 
-capnp::Data::Reader data(ByteView bytes) {
-    return {reinterpret_cast<const capnp::byte*>(bytes.data()), bytes.size()};
-}
-
 capnp::MessageSize size_for(std::uint64_t bytes) {
     return {bytes / 8 + 32, 0};
 }
@@ -105,7 +101,7 @@ Operation<Outcome> Group::submit(ByteView command, Duration timeout) {
         auto journey = std::make_shared<Journey>(connections, name, timeout);
         auto call = [journey, copy](const LinkPtr&, const GroupCap& group) {
             auto request = group->cap.submitRequest(size_for(copy.size()));
-            request.setCommand(data(copy.view()));
+            request.setCommand(data_of(copy.view()));
             request.setTimeoutMs(journey->milliseconds_left());
             return request.send().then([](capnp::Response<schema::Group::SubmitResults> answer) {
                 return Submitted{decode(answer.getOutcome()), answer.getLeader().cStr()};

@@ -13,10 +13,6 @@ constexpr std::size_t max_batch_bytes = 256 * 1024;
 // The answers of a batch come together, so its queries must be ready to wait equally long.
 constexpr Duration max_spread = 100ms;
 
-capnp::Data::Reader data(const Bytes& bytes) {
-    return {reinterpret_cast<const capnp::byte*>(bytes.view().data()), bytes.size()};
-}
-
 void flush_later(Connections& connections, const LinkPtr& link, const GroupCap& group);
 
 // How many of the first go together.
@@ -59,7 +55,7 @@ kj::Promise<void> send(Connections& connections, LinkPtr link, GroupCap group,
     auto queries = request.initQueries(static_cast<unsigned>(questions.size()));
     for (unsigned i = 0; i < questions.size(); ++i) {
         queries[i].setLevel(encode(questions[i].level));
-        queries[i].setQuery(data(questions[i].query));
+        queries[i].setQuery(data_of(questions[i].query.view()));
         queries[i].setTimeoutMs(milliseconds_left(questions[i].deadline, connections.now()));
     }
     auto asked = std::make_shared<std::vector<Question>>(std::move(questions));
@@ -115,7 +111,7 @@ kj::Promise<Result<Answer>> ask_alone(const GroupCap& group, ReadLevel level, In
     auto request = group->cap.queryRequest(capnp::MessageSize{query.size() / 8 + 32, 0});
     request.setLevel(encode(level));
     request.setAtLeast(at_least.value());
-    request.setQuery(data(query));
+    request.setQuery(data_of(query.view()));
     request.setTimeoutMs(timeout_ms);
     return request.send().then([](capnp::Response<schema::Group::QueryResults> answer) {
         return decode(answer.getAnswer());

@@ -218,8 +218,7 @@ void Sender::write(std::vector<Command> batch) {
         request.setTimeoutMs(milliseconds_left(batch.front().deadline, connections_.now()));
         auto commands = request.initCommands(static_cast<unsigned>(batch.size()));
         for (unsigned i = 0; i < batch.size(); ++i) {
-            ByteView bytes = batch[i].bytes.view();
-            commands.set(i, {reinterpret_cast<const capnp::byte*>(bytes.data()), bytes.size()});
+            commands.set(i, data_of(batch[i].bytes.view()));
         }
     }
     for (Command& command : batch) sent_.add(std::move(command));
