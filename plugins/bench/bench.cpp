@@ -1,4 +1,4 @@
-// The machine that `quorate bench` loads: it holds the last value of each of 1024 slots, and remembers
+// The machine that `quorate bench` loads: it holds the last value of each of 64 slots, and remembers
 // of every writer what was applied, so that a run can be verified.
 #include "protocol.hpp"
 

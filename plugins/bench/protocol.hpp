@@ -11,7 +11,7 @@
 namespace quorate::bench {
 
 inline constexpr std::size_t command_bytes_min = 12;  // what says whose it is, and which
-inline constexpr std::size_t slots = 1024;            // values that a machine holds
+inline constexpr std::size_t slots = 64;              // values that a machine holds
 
 // What was applied of one writer's commands. Each command has a number of its own, so that `count` and
 // `sum` together tell a command that is missing from one that was applied twice.
