@@ -391,6 +391,7 @@ Result<void> Opening::recover_groups() {
     for (auto& [id, found] : found_.groups) {
         AuditedLog::Group group{.image = std::move(found.image),
                                 .recent = std::move(found.recent),
+                                .memberships = std::move(found.memberships),
                                 .truncated_in = found.truncated_in};
         TRY(auto memberships, memberships_of(id, group));
         log_.recovered.push_back(RecoveredLog{.group = id,
@@ -412,8 +413,9 @@ Result<std::vector<raft::Entry>> Opening::memberships_of(GroupId id,
     std::vector<raft::Entry> entries;
     for (Index index : group.image.memberships) {
         if (const Slot* slot = group.recent.find(index)) {
-            entries.push_back(
-                {.id = {slot->term, index}, .kind = slot->kind, .payload = slot->payload});
+            entries.push_back({.id = {slot->term, index},
+                               .kind = slot->kind,
+                               .payload = group.memberships.at(index)});
             continue;
         }
         TRY(auto read, log_.settled->read(id, index, index, 0));

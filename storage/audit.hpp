@@ -8,6 +8,7 @@
 #include "storage/watermark.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -33,7 +34,8 @@ struct AuditedLog {
     struct Group {
         GroupImage image;
         Recent recent;
-        std::uint64_t truncated_in = 0;  // the last file with a truncation of it
+        std::map<Index, Bytes> memberships;  // payloads, of those in `recent` and some cut off
+        std::uint64_t truncated_in = 0;      // the last file with a truncation of it
     };
     std::unordered_map<GroupId, Group> groups;
     std::vector<RecoveredLog> recovered;

@@ -199,10 +199,9 @@ void Replay::apply_entry(Group& group, const Kept& kept) {
               .kind = kind};
     if (!kept.record.intact) group.holes.push_back(header.index);
     if (kind == raft::EntryKind::membership && kept.record.intact) {
-        slot.held = true;
-        slot.payload = Bytes::copy_of(kept.record.payload);
+        group.memberships.insert_or_assign(header.index, Bytes::copy_of(kept.record.payload));
     }
-    group.recent.push(header.index, std::move(slot));
+    group.recent.push(header.index, slot);
 }
 
 void Replay::apply_to_log(Group& group, const Kept& kept) {

@@ -7,6 +7,7 @@
 #include "storage/watermark.hpp"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -41,7 +42,8 @@ class Replay {
     struct Group {
         GroupImage image;
         Recent recent;
-        std::vector<Index> holes;   // entries whose payload is bad
+        std::map<Index, Bytes> memberships;  // payloads, of those in `recent` and some cut off
+        std::vector<Index> holes;            // entries whose payload is bad
         bool broken = false;        // records of the group are missing: what follows proves nothing
         bool checked = false;       // compared with the watermark
         bool vouched = false;       // the watermark names the link that was held then

@@ -80,11 +80,12 @@ void LogEngine::run_once(Time now) {
         queue_.clear();
         return;
     }
-    keep_to_limits();
+    wait_for_settling();
     take_batch();
     flush();
     if (failed_) return;
     reports_.post_all();
+    serve_reads();
     settle();
     write_watermark(now);
     look_at_space(now);
@@ -121,15 +122,7 @@ void LogEngine::append(GroupId id, Group& group, RecordHeader header, const Byte
                                          .offset = placed.payload_offset,
                                          .length = static_cast<std::uint32_t>(payload.size()),
                                          .crc = placed.payload_crc,
-                                         .kind = static_cast<raft::EntryKind>(header.detail),
-                                         .held = true,
-                                         .payload = payload});
-    held_.push_back({.group = id,
-                     .index = header.index,
-                     .file = current_.number,
-                     .offset = placed.payload_offset,
-                     .length = static_cast<std::uint32_t>(payload.size())});
-    held_bytes_ += payload.size();
+                                         .kind = static_cast<raft::EntryKind>(header.detail)});
 }
 
 void LogEngine::append_twice(GroupId id, Group& group, RecordHeader header, const Bytes& payload) {
@@ -195,13 +188,14 @@ void LogEngine::flush() {
 void LogEngine::fail_with(const Error& error) {
     if (std::exchange(failed_, true)) return;
     reports_.drop_all();
+    reads_.clear();
     queue_.clear();
     log::error("log_failed", "the log in " + paths_.directory +
                                  " cannot be written; nothing more is promised: " + error.what);
     if (environment_.on_failure) environment_.on_failure(error);
 }
 
-void LogEngine::keep_to_limits() {
+void LogEngine::wait_for_settling() {
     while (!failed_ && current_.number - settled_file_ > options_.max_files && settling_) {
         if (!std::exchange(said_waiting_, true)) {
             log::warning("log_waits_for_settling",
@@ -209,17 +203,6 @@ void LogEngine::keep_to_limits() {
                              " files of the log in " + paths_.directory + ": writes wait for it");
         }
         wait_for_event();
-    }
-    while (held_bytes_ > options_.held_bytes && !held_.empty()) {
-        const Held& oldest = held_.front();
-        held_bytes_ -= oldest.length;
-        auto group = groups_.find(oldest.group);
-        Slot* slot = group == groups_.end() ? nullptr : group->second.recent.find(oldest.index);
-        if (slot != nullptr && slot->file == oldest.file && slot->offset == oldest.offset) {
-            slot->held = false;
-            slot->payload = {};
-        }
-        held_.pop_front();
     }
 }
 
@@ -257,10 +240,6 @@ void LogEngine::handle_settled(Settled settled) {
         }
         touched_.erase(file);
         free_.push_back(file);
-    }
-    while (!held_.empty() && held_.front().file <= settled_file_) {
-        held_bytes_ -= held_.front().length;
-        held_.pop_front();
     }
     drop_free_files();
 }

@@ -29,8 +29,6 @@ struct LogOptions {
     std::uint64_t file_bytes = std::uint64_t{64} * 1024 * 1024;
     // What one batch takes on; the rest waits for the next.
     std::uint64_t max_batch_bytes = std::uint64_t{16} * 1024 * 1024;
-    // Payloads of recent entries held in memory; older ones are read back from the log's files.
-    std::uint64_t held_bytes = std::uint64_t{128} * 1024 * 1024;
     // Files that have not settled; at this many the writer waits for settling.
     std::uint32_t max_files = 16;
     // Full files that wait before the oldest settles: what a snapshot releases meanwhile is never written
@@ -130,7 +128,7 @@ class LogEngine {
     void on(request::Attach&& attach);
     void on(request::Detach&& detach);
     void on(request::Write&& write);
-    void on(request::Read&& read);
+    void on(request::Read&& read) { reads_.push_back(std::move(read)); }
     void on(request::Release&& release);
     void on(request::Repaired&& repaired);
     void on(request::Nudge&&) {}
@@ -138,6 +136,8 @@ class LogEngine {
     bool accepts(const Group& group, const raft::Store& store) const;
     void write_store(GroupId id, Group& group, raft::Store& store);
     void write_entry(GroupId id, Group& group, raft::Entry& entry, std::uint8_t flags);
+    void serve_reads();
+    void serve(request::Read&& read);
     ReadPlan plan(Group& group, request::Read&& read);
     void execute(ReadPlan&& plan);
 
@@ -150,7 +150,7 @@ class LogEngine {
     void fail_with(const Error& error);
     void touch(GroupId id, Group& group);
     void take_batch();
-    void keep_to_limits();
+    void wait_for_settling();
 
     // What runs aside.
     struct Settled {
@@ -180,6 +180,7 @@ class LogEngine {
     std::deque<Request> queue_;
     std::unordered_map<GroupId, Group> groups_;
     LogReports reports_;
+    std::vector<request::Read> reads_;  // of this batch: served once all of it is in the files
 
     WalFile current_;
     std::uint64_t offset_ = 0;  // in the current file, where the batch will be written
@@ -193,16 +194,6 @@ class LogEngine {
     bool settling_ = false;
     bool said_waiting_ = false;
     std::unordered_map<std::uint64_t, std::vector<GroupId>> touched_;  // by file
-
-    struct Held {
-        GroupId group;
-        Index index;
-        std::uint64_t file = 0;
-        std::uint64_t offset = 0;
-        std::uint32_t length = 0;
-    };
-    std::deque<Held> held_;  // payloads in memory, oldest first; some may be dropped already
-    std::uint64_t held_bytes_ = 0;
 
     std::vector<GroupId> changed_;  // since the watermark was last written; erased ones too
     bool writing_watermark_ = false;

@@ -9,25 +9,7 @@ namespace {
 
 constexpr std::uint64_t window_bytes = std::uint64_t{256} * 1024;
 
-raft::Entry entry_of(Index index, const Slot& slot, Bytes payload) {
-    return {.id = {slot.term, index}, .kind = slot.kind, .payload = std::move(payload)};
-}
-
 }  // namespace
-
-bool ReadPlan::in_memory() const {
-    return settled_to < read.from &&
-           std::ranges::all_of(pieces, [](const Piece& piece) { return piece.slot.held; });
-}
-
-std::vector<raft::Entry> ReadPlan::entries_in_memory() const {
-    std::vector<raft::Entry> entries;
-    entries.reserve(pieces.size());
-    for (const Piece& piece : pieces) {
-        entries.push_back(entry_of(piece.index, piece.slot, piece.slot.payload));
-    }
-    return entries;
-}
 
 Result<std::vector<raft::Entry>> LogReader::run(const ReadPlan& plan) {
     window_.clear();  // what was not durable when it was read may be there by now
@@ -42,8 +24,9 @@ Result<std::vector<raft::Entry>> LogReader::run(const ReadPlan& plan) {
     for (const auto& [index, slot] : plan.pieces) {
         bytes += slot.length;
         if (!entries.empty() && bytes > plan.read.max_bytes) break;
-        TRY(Bytes content, slot.held ? Result<Bytes>(slot.payload) : payload(slot));
-        entries.push_back(entry_of(index, slot, std::move(content)));
+        TRY(Bytes content, payload(slot));
+        entries.push_back(
+            {.id = {slot.term, index}, .kind = slot.kind, .payload = std::move(content)});
     }
     return entries;
 }

@@ -21,12 +21,9 @@ struct ReadPlan {
         Slot slot;
     };
     std::vector<Piece> pieces;
-
-    bool in_memory() const;
-    std::vector<raft::Entry> entries_in_memory() const;
 };
 
-// Reads what is not in memory. Thread: the reading thread.
+// Thread: the reading thread.
 class LogReader {
  public:
     LogReader(Files& files, LogPaths paths, SettledLog& settled)

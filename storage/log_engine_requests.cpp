@@ -159,7 +159,11 @@ void LogEngine::on(request::Repaired&& repaired) {
     append(repaired.group, group->second, {.kind = RecordKind::repaired});
 }
 
-void LogEngine::on(request::Read&& read) {
+void LogEngine::serve_reads() {
+    for (request::Read& read : std::exchange(reads_, {})) serve(std::move(read));
+}
+
+void LogEngine::serve(request::Read&& read) {
     auto group = groups_.find(read.group);
     std::optional<Error> error;
     if (group == groups_.end()) {
@@ -199,10 +203,6 @@ ReadPlan LogEngine::plan(Group& group, request::Read&& read) {
 
 void LogEngine::execute(ReadPlan&& plan) {
     Executor* on = plan.read.on;
-    if (plan.in_memory()) {
-        on->post([done = plan.read.done, entries = plan.entries_in_memory()] { done(entries); });
-        return;
-    }
     environment_.aside.run(Aside::Lane::reading, [this, plan = std::move(plan), on] {
         auto found = reader_->run(plan);
         if (!found.has_value() && plan.read.attempt < read_attempts) {

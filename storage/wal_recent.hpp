@@ -9,7 +9,7 @@
 
 namespace quorate::storage {
 
-// One entry that has not settled: where the log holds it and, while there is room, what it says.
+// One entry that has not settled, and where the log holds it.
 struct Slot {
     Term term;
     std::uint64_t file = 0;
@@ -17,8 +17,6 @@ struct Slot {
     std::uint32_t length = 0;
     std::uint32_t crc = 0;
     raft::EntryKind kind = raft::EntryKind::command;
-    bool held = false;  // payload is in memory
-    Bytes payload;
 };
 
 // The newest entries of a group, consecutive, up to its last one.
@@ -66,7 +64,7 @@ class Recent {
 
  private:
     void drop_first() {
-        slots_[head_++] = Slot();
+        ++head_;
         first_ = first_.next();
     }
     void shrink() {

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 constexpr const char* entries_uri = "file:entries.wt";
 constexpr const char* groups_uri = "file:groups.wt";
 constexpr const char* entries_config =
-    "key_format=QQ,value_format=u,leaf_page_max=128KB,leaf_value_max=64KB,memory_page_max=4MB";
+    "key_format=QQ,value_format=u,leaf_page_max=32KB,leaf_value_max=4KB,memory_page_max=4MB";
 constexpr const char* groups_config = "key_format=Q,value_format=u";
 constexpr std::uint64_t mark_key = 0;  // no group has this id
 constexpr Index no_entry{};

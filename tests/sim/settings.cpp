@@ -61,7 +61,6 @@ void draw_group(Random& random, Settings& s) {
     s.group.snapshot_window = static_cast<std::uint32_t>(between(random, 1, 4));
     s.group.snapshot_piece_timeout = 300ms;
     s.log.file_bytes = between(random, 32, 256) * 1024;
-    s.log.held_bytes = between(random, 2'000, 100'000);
     s.log.waiting_files = static_cast<std::uint32_t>(between(random, 0, 3));
     s.log.low_bytes = 0;
     s.log.low_percent = 0;

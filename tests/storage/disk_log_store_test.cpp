@@ -62,7 +62,6 @@ TEST(DiskLogStore, takes_stores_of_many_threads_at_once) {
 
 TEST(DiskLogStore, reads_find_entries_while_they_move_from_the_log_to_the_settled_log) {
     LogOptions options = small_files();
-    options.held_bytes = 0;
     DiskUnderTest host(options);
     GroupOf group(host, 1);
     ASSERT_TRUE(group.create().has_value());

@@ -87,7 +87,6 @@ const RecoveredLog* find(const std::vector<RecoveredLog>& logs, GroupId group) {
 LogOptions small_files() {
     LogOptions options;
     options.file_bytes = 16 * 1024;
-    options.held_bytes = 8 * 1024;
     options.waiting_files = 0;
     return options;
 }

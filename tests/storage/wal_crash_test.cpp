@@ -25,7 +25,6 @@ void check_recovery(SteppedUnderTest& host, LogModel& model) {
 LogOptions tiny_files() {
     LogOptions options;
     options.file_bytes = 4096;
-    options.held_bytes = 1000;
     options.max_free_files = 1;
     options.waiting_files = 1;
     return options;

@@ -351,7 +351,6 @@ TEST_F(WalDamage, a_rotten_record_is_found_when_its_file_settles) {
 
 TEST_F(WalDamage, a_rotten_entry_is_not_handed_out) {
     LogOptions options = small_files();
-    options.held_bytes = 0;
     SteppedUnderTest host(options);
     GroupOf group(host, 1);
     ASSERT_TRUE(group.create().has_value());
