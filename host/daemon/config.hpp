@@ -60,6 +60,7 @@ struct Config {
     std::uint64_t inflight_bytes = 256ull << 20;
     std::uint64_t reply_bytes = 64ull << 20;
     std::uint64_t unstored_bytes = 256ull << 20;
+    std::uint64_t commands_under_way = 10'000;
     std::uint64_t host_cache_bytes = 64ull << 20;
 
     std::string log_level = "info";

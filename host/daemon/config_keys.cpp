@@ -215,6 +215,9 @@ std::vector<ConfigKey> host_keys() {
                  &Config::reply_bytes, {1 << 20, 1ull << 40}),
         size_key("limits.unstored_bytes", "given to the log, not durable; more: overloaded",
                  &Config::unstored_bytes, {1 << 20, 1ull << 40}),
+        count_key("limits.commands_under_way",
+                  "commands per shard being replicated; beyond, groups propose in turn",
+                  &Config::commands_under_way, {1, 1 << 24}),
         size_key("limits.cache_bytes", "recent entries kept in memory over all groups",
                  &Config::host_cache_bytes, {1 << 20, 1ull << 40}),
     };

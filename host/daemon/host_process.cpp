@@ -68,6 +68,7 @@ group::HostOptions host_options(const Config& config, const std::string& version
     g.max_command_bytes = config.max_command_bytes;
     g.max_queued_bytes = config.max_queued_bytes;
     g.max_queued_commands = static_cast<std::uint32_t>(config.max_queued_commands);
+    g.commands_under_way = config.commands_under_way;
     g.cache_bytes = config.cache_bytes;
     g.snapshot_interval_entries = config.snapshot_interval_entries;
     g.retained_entries = config.snapshot_retained_entries;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "host/group/admission.hpp"
 #include "host/group/host_memory.hpp"
 #include "host/group/host_watch.hpp"
 #include "host/group/registration.hpp"
@@ -23,6 +24,8 @@ struct GroupOptions {
     // queries not yet answered, each for itself; more: overloaded.
     std::uint64_t max_queued_bytes = 64ull << 20;
     std::uint32_t max_queued_commands = 65536;  // and as many queries
+    // Of all groups of a shard, proposed and not settled: Admission.
+    std::uint64_t commands_under_way = 10'000;
     // Recent entries kept in memory for followers; twice that while they wait to be applied.
     std::uint64_t cache_bytes = 32ull << 20;
     // Applied entries between automatic snapshots; 0: only when asked.
@@ -82,6 +85,7 @@ class Group {
         machine::MachineFactory& machines;
         GroupObserver& observer;
         HostName host;
+        Admission& admission;
         SharedHostMemory memory = {};  // none: the member counts for itself
     };
 

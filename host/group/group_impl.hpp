@@ -118,6 +118,10 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     // ---- turn
     void tell_time();
     void turn();
+    Admission::Place::Load load() const {
+        return {.queued = submissions_.queued(), .under_way = submissions_.under_way()};
+    }
+    std::optional<raft::Propose> take_commands();
     void execute(raft::Output output);
     void write(raft::Store store);
     void send(raft::Send message);
@@ -156,6 +160,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     std::unique_ptr<raft::Core> core_;
     Applier applier_;
     Submissions submissions_;
+    Admission::Place place_;
     Queries queries_;
     Changes changes_;
     SnapshotTaker taker_;

@@ -37,6 +37,7 @@ Group::Impl::Impl(Environment environment, GroupOptions options, Registration re
            registration_.standstill, *this, replies_},
           {options_.apply_batch}),
       submissions_(scheduler_, deadlines_, linger_timeouts * options_.raft.election_timeout),
+      place_(env_.admission, [this] { wake(); }),
       queries_(*this, scheduler_, deadlines_, replies_, options_.raft),
       changes_(*this, deadlines_),
       taker_({*this, background_, env_.snapshots, env_.log, applier_, options_, registration_,
@@ -303,6 +304,7 @@ void Group::Impl::silence(const Error& why) {
     sender_.stop();
     taker_.stop(why);
     submissions_.fail_all(why, leader);
+    place_.leave();
     queries_.fail_all(why);
     changes_.fail_all(why);
     deadlines_.clear();

@@ -83,15 +83,22 @@ void Group::Impl::arm_tick() {
 
 void Group::Impl::turn() {
     tell_time();
-    if (auto batch = submissions_.take_batch(changes_.next_id())) core_->step(std::move(*batch));
+    if (auto commands = take_commands()) core_->step(std::move(*commands));
     if (auto read = queries_.take_read()) core_->step(*read);
     execute(core_->take());
     if (!is_active()) return;
+    place_.update(load());
     fetched_.clear();
     settle_recovery();
     trim_cache();
     arm_tick();
     check_hand_over();
+}
+
+// Those of who does not lead are refused, for which there is always room.
+std::optional<raft::Propose> Group::Impl::take_commands() {
+    if (leads() && !place_.may_propose(load())) return std::nullopt;
+    return submissions_.take_batch(changes_.next_id());
 }
 
 // Answers go out last: whoever gets one may call back, and finds the turn done.
@@ -215,7 +222,10 @@ void Group::Impl::on(const raft::RoleChange& change) {
     bool led = role_.role == raft::Role::leader;
     bool leads_on = change.role == raft::Role::leader && change.term == role_.term;
     role_ = change;
-    if (led && !leads_on) submissions_.leadership_lost();
+    if (led && !leads_on) {
+        submissions_.leadership_lost();
+        place_.leave();
+    }
     if (change.leader) queries_.leader_found();
     if (HostName leader = leader_host(); leader != told_leader_) {
         told_leader_ = leader;
@@ -279,6 +289,7 @@ void Group::Impl::state_moved() {
     }
     if (Index applied = this->applied().index; applied > told_applied_) {
         told_applied_ = applied;
+        place_.progressed();
         step(raft::Applied{applied});
     }
     queries_.applied();
@@ -288,6 +299,7 @@ void Group::Impl::state_moved() {
 void Group::Impl::applying_stopped() {
     Error why = machine_trouble();
     submissions_.stand_still(applied().index.next(), why);
+    place_.update(load());
     queries_.machine_lost();
     hand_over_soon({});
 }

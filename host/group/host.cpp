@@ -82,6 +82,21 @@ Operation<Done> start_host(HostContext& context) {
     co_return Done{};
 }
 
+void say(const HostName& host, HostNews news) {
+    switch (news) {
+        case HostNews::silent:
+            return log::warning(
+                "host_silent",
+                "another host does not answer; groups whose leaders it has elect others",
+                {{"peer", host}});
+        case HostNews::answers:
+            return log::info("host_answers", "a host that was silent answers", {{"peer", host}});
+        case HostNews::restarted:
+            return log::info("host_restarted", "another host runs as a new process",
+                             {{"peer", host}});
+    }
+}
+
 }  // namespace
 
 Host::Host(Environment environment, HostOptions options, std::vector<ShardLoop> shards)
@@ -97,9 +112,12 @@ Host::Host(Environment environment, HostOptions options, std::vector<ShardLoop> 
     const raft::Options& raft = context_->options.group.raft;
     HostWatch::Times times{raft.heartbeat_interval, raft.election_timeout,
                            raft.heartbeat_interval / 2};
-    context_->watch = std::make_unique<HostWatch>(
-        home.scheduler(), home.transport(), home.scheduler().random(), times,
-        [&home](const HostName& host, HostNews news) { home.spread(host, news); });
+    context_->watch =
+        std::make_unique<HostWatch>(home.scheduler(), home.transport(), home.scheduler().random(),
+                                    times, [&home](const HostName& host, HostNews news) {
+                                        say(host, news);
+                                        home.spread(host, news);
+                                    });
 }
 
 Host::~Host() = default;

@@ -18,7 +18,10 @@ constexpr std::size_t check_parts = 4;
 }  // namespace
 
 Shard::Shard(Environment environment, GroupOptions options)
-    : environment_(std::move(environment)), options_(std::move(options)) {}
+    : environment_(std::move(environment)),
+      options_(std::move(options)),
+      admission_(environment_.scheduler,
+                 {options_.commands_under_way, options_.raft.election_timeout}) {}
 
 Shard::~Shard() {
     environment_.scheduler.cancel(check_timer_);
@@ -41,9 +44,15 @@ Group& Shard::start(Registration registration, std::optional<storage::RecoveredL
                     std::function<void()> begun) {
     GroupId id = registration.group;
     CHECK(!groups_.contains(id) && !leaving_.contains(id), "one member of a group per host");
-    Group::Environment environment{
-        environment_.scheduler.shard(), *this, environment_.log,  environment_.snapshots,
-        environment_.machines,          *this, environment_.host, environment_.memory};
+    Group::Environment environment{environment_.scheduler.shard(),
+                                   *this,
+                                   environment_.log,
+                                   environment_.snapshots,
+                                   environment_.machines,
+                                   *this,
+                                   environment_.host,
+                                   admission_,
+                                   environment_.memory};
     auto group = std::make_unique<Group>(environment, options_, std::move(registration),
                                          std::move(recovered));
     Group& started = *group;

@@ -87,6 +87,7 @@ class Shard final : GroupLinks, GroupObserver {
 
     Environment environment_;
     GroupOptions options_;
+    Admission admission_;
     std::unordered_map<GroupId, std::unique_ptr<Group>> groups_;
     std::unordered_map<GroupId, std::unique_ptr<Group>> leaving_;  // stopping; get no messages
     std::set<HostName> watched_;

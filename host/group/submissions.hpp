@@ -57,6 +57,10 @@ class Submissions {
     // Answers everything: not_applied if never appended, else unknown.
     void fail_all(const Error& why, const std::string& leader);
 
+    // Not proposed yet, and proposed by this leadership and not settled.
+    std::size_t queued() const { return queued_.size(); }
+    std::size_t under_way() const { return appended_.size(); }
+
     // Also of those whose deadline has passed, as long as they may be in the log and are not settled:
     // who gives up early does not thereby get more in.
     std::size_t count() const { return in_use_; }

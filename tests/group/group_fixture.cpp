@@ -9,7 +9,11 @@ namespace quorate::testing {
 // ---- a member -----------------------------------------------------------------------------------
 
 TestMember::TestMember(TestCluster& owner, std::string name, MemberId member)
-    : cluster(owner), host(std::move(name)), id(member), files(member.value()) {
+    : cluster(owner),
+      host(std::move(name)),
+      id(member),
+      files(member.value()),
+      admission(owner.scheduler, {}) {
     open_snapshots();
 }
 
@@ -43,7 +47,7 @@ void TestMember::make_group(group::Registration registration,
                             std::optional<storage::RecoveredLog> recovered) {
     group = std::make_unique<group::Group>(
         group::Group::Environment{cluster.scheduler, *this, log, *snapshots, machines, *this, host,
-                                  memory},
+                                  admission, memory},
         cluster.options, std::move(registration), std::move(recovered));
     group->start([] {});
 }

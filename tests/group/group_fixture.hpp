@@ -59,6 +59,7 @@ class TestMember : public group::GroupLinks, public group::GroupObserver {
     std::unique_ptr<storage::SnapshotDirectory> snapshots;
     std::shared_ptr<MachineControls> controls = std::make_shared<MachineControls>();
     TestMachines machines{controls};
+    group::Admission admission;
     std::unique_ptr<group::Group> group;
     std::string told_leader;
     std::string told_build;  // the one that took over last

@@ -49,6 +49,72 @@ TEST(HostLimits, commands_on_their_way_are_bounded_by_their_bytes) {
     EXPECT_TRUE(say(cluster.await(fits)).starts_with("applied"));
 }
 
+// Beyond what may be under way groups propose in turn, and nobody is left out.
+TEST(HostLimits, many_groups_at_once_propose_in_turn) {
+    HostCluster cluster(3);
+    cluster.options.group.commands_under_way = 1;
+    for (TestHost* host : cluster.hosts_up()) {
+        host->stop();
+        host->start();
+    }
+    std::vector<std::shared_ptr<group::GroupPort>> ports;
+    for (int i = 0; i < 8; ++i) {
+        std::string name = "g" + std::to_string(i);
+        ASSERT_TRUE(cluster.create(cluster.host(0), name, cluster.names()).has_value());
+        cluster.leader_of(name);
+        ports.push_back(cluster.open(cluster.host(0), name).value());
+    }
+    std::vector<HostCluster::Told<Outcome>> told;
+    for (int round = 0; round < 5; ++round) {
+        for (auto& port : ports) told.push_back(cluster.start_submit(*port, "x"));
+    }
+    for (auto& one : told) EXPECT_TRUE(say(cluster.await(one)).starts_with("applied"));
+}
+
+// One that can go no further without another host, and one that needs none.
+class HostLimitsWithAGroupInTheWay : public ::testing::Test {
+ protected:
+    HostLimitsWithAGroupInTheWay() : cluster(2) {
+        cluster.options.group.commands_under_way = 1;
+        cluster.options.group.raft.election_timeout = 500ms;
+        cluster.host(0).stop();
+        cluster.host(0).start();
+        EXPECT_TRUE(cluster.create(cluster.host(0), "both", {"h1", "h2"}).has_value());
+        EXPECT_TRUE(cluster.create(cluster.host(0), "one", {"h1"}).has_value());
+        both = cluster.open(cluster.host(0), "both").value();
+        one = cluster.open(cluster.host(0), "one").value();
+        while (&cluster.leader_of("both") != &cluster.host(0)) {
+            cluster.host(1).stop();
+            cluster.host(1).start();
+        }
+        cluster.submit(cluster.host(0), "both", "awake");
+        cluster.submit(cluster.host(0), "one", "awake");
+        cluster.cut("h1", "h2");
+        stuck = cluster.start_submit(*both, "stuck");
+        cluster.scheduler.run_ready();
+    }
+
+    HostCluster cluster;
+    std::shared_ptr<group::GroupPort> both, one;
+    HostCluster::Told<Outcome> stuck;
+};
+
+TEST_F(HostLimitsWithAGroupInTheWay,
+       what_waits_for_its_turn_is_surely_not_applied_by_its_deadline) {
+    auto late = cluster.start_submit(*one, "late", 100ms);
+    EXPECT_EQ(say(cluster.await(late)), "not_applied deadline_exceeded");
+    EXPECT_EQ(cluster.query(cluster.host(0), "one", ReadLevel::linearizable, "count"), "1");
+}
+
+TEST_F(HostLimitsWithAGroupInTheWay, it_holds_others_up_for_no_longer_than_an_election_timeout) {
+    Time begin = cluster.scheduler.now();
+    EXPECT_TRUE(cluster.submit(cluster.host(0), "one", "x").starts_with("applied"));
+    EXPECT_LE(cluster.scheduler.now(), begin + 500ms);
+    begin = cluster.scheduler.now();
+    EXPECT_TRUE(cluster.submit(cluster.host(0), "one", "y").starts_with("applied"));
+    EXPECT_LE(cluster.scheduler.now(), begin + 50ms) << "and only once";
+}
+
 // Groups that were busy once, and are idle now, would keep theirs for ever.
 TEST(HostLimits, caches_of_idle_groups_are_cut_when_a_busy_one_needs_room) {
     for (std::size_t shards : {1u, 2u}) {

@@ -54,6 +54,8 @@ void draw_group(Random& random, Settings& s) {
     s.group.raft.max_inflight_messages = static_cast<std::uint32_t>(between(random, 1, 16));
     s.group.raft.max_inflight_bytes = between(random, 1'000, 100'000);
     s.group.cache_bytes = between(random, 500, 50'000);
+    constexpr std::array<std::uint64_t, 4> under_way{1, 40, 150, 10'000};
+    s.group.commands_under_way = pick(random, under_way);
     s.group.snapshot_interval_entries = pick(random, snapshot_intervals);
     s.group.retained_entries = between(random, 0, 50);
     s.group.apply_batch = pick(random, batches);
