@@ -2,6 +2,7 @@
 
 #include "host/base/ring.hpp"
 #include "host/group/applier.hpp"
+#include "host/group/catch_up_pace.hpp"
 #include "host/group/changes.hpp"
 #include "host/group/group.hpp"
 #include "host/group/queries.hpp"
@@ -128,6 +129,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     void attach_entries(MemberId to, raft::AppendEntries& append) const;
     const raft::Entry* find_fetched(MemberId to, Index index) const;
     void fetch_entries(const raft::NeedEntries& need);
+    void read_entries(const raft::NeedEntries& need);
     void on(const raft::RoleChange& change);
     void on(const raft::Proposed& proposed);
     void install(EntryId snapshot);
@@ -186,6 +188,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
 
     // Entries read back for a peer; they go out with the turn that follows.
     std::map<MemberId, std::vector<std::vector<raft::Entry>>> fetched_;
+    CatchUpPace pace_;
     std::map<MemberId, HostName> hosts_;
 
     raft::RoleChange role_;

@@ -180,6 +180,14 @@ const raft::Entry* Group::Impl::find_fetched(MemberId to, Index index) const {
 }
 
 void Group::Impl::fetch_entries(const raft::NeedEntries& need) {
+    CatchUpPace::Read read{scheduler_.now(), need.from, core_->last().index};
+    Duration pause = pace_.pause(need.peer, read);
+    if (pause == 0ns || submissions_.count() == 0) return read_entries(need);
+    pace_.paused(need.peer, pause);
+    scheduler_.at(read.begin + pause, [this, need] { read_entries(need); });
+}
+
+void Group::Impl::read_entries(const raft::NeedEntries& need) {
     auto done = [this, need](Result<std::vector<raft::Entry>> read) {
         if (!is_active()) return;
         raft::EntriesFetched fetched{need.peer, need.from, {}, need.term};

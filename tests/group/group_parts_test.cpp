@@ -1,3 +1,4 @@
+#include "host/group/catch_up_pace.hpp"
 #include "host/group/command.hpp"
 #include "host/group/deadlines.hpp"
 #include "host/group/entry_cache.hpp"
@@ -334,6 +335,47 @@ TEST(OutcomeCollector, counts_the_replies_that_somebody_waits_for) {
     outcomes.begin(batch);
     outcomes.end(2);
     EXPECT_EQ(outcomes.reply_bytes(), 0u);
+}
+
+// ---- catching up ----------------------------------------------------------------------------------
+
+class CatchUpPaceTest : public ::testing::Test {
+ protected:
+    // The read that follows `under_way` after the one before it, in ms, with so many entries sent and come.
+    Duration next(int under_way, std::uint64_t sent, std::uint64_t come) {
+        read_.begin += 1ms * under_way;
+        read_.from = read_.from + sent;
+        read_.last = read_.last + come;
+        return pace_.pause(peer_, read_);
+    }
+
+    const MemberId peer_{2};
+    CatchUpPace::Read read_{Time(1h), Index(100), Index(10'000)};
+    CatchUpPace pace_;
+};
+
+TEST_F(CatchUpPaceTest, each_read_waits_twice_as_long_as_the_one_before_it_took) {
+    EXPECT_EQ(next(0, 0, 0), 0ms) << "the first";
+    EXPECT_EQ(next(5, 100, 0), 10ms);
+    pace_.paused(peer_, 10ms);
+    EXPECT_EQ(next(10 + 4, 100, 10), 8ms) << "what it waited is not counted again";
+}
+
+TEST_F(CatchUpPaceTest, a_peer_that_would_hardly_come_nearer_does_not_wait) {
+    next(0, 0, 0);
+    EXPECT_EQ(next(5, 100, 75), 10ms);
+    EXPECT_EQ(next(5, 100, 76), 0ms);
+    EXPECT_EQ(next(5, 100, 500), 0ms);
+}
+
+TEST_F(CatchUpPaceTest, what_is_no_stream_of_reads_does_not_wait) {
+    next(0, 0, 0);
+    EXPECT_EQ(next(200, 100, 0), 0ms) << "a slow peer, or another absence";
+    EXPECT_EQ(next(5, 0, 0), 0ms) << "the same again: it got lost";
+    read_.last = Index(500);
+    EXPECT_EQ(next(5, 100, 0), 0ms) << "another leadership";
+    read_.from = Index(10);
+    EXPECT_EQ(next(5, 0, 0), 0ms) << "further back";
 }
 
 }  // namespace
