@@ -11,7 +11,8 @@ namespace quorate::group {
 // commands. Unpaced, a peer's reads, sends and writes take what they can get, and commands had 0.6 of the
 // rate that they have when it is level. With a third of the time they have 0.85 to 0.95.
 //
-// A peer that does not come nearer by a quarter of what it is sent is not made to wait: it would never be level.
+// A peer that does not come nearer by a quarter of what it is sent is not made to wait: it would never be
+// level.
 //
 // Thread: the shard.
 class CatchUpPace {
