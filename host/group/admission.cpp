@@ -2,6 +2,7 @@
 
 #include "host/base/check.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace quorate::group {
@@ -11,15 +12,20 @@ namespace {
 // What a batch costs all its hosts together beyond its commands, in commands (docs/performance.md).
 constexpr std::uint64_t batch_weight = 32;
 
-std::uint64_t weight_of(std::size_t commands) {
-    return commands == 0 ? 0 : batch_weight + commands;
-}
+// Nor does one that is bound by something else keep all others waiting for the patience that there is.
+constexpr std::uint64_t groups_at_least = 4;
 
 }  // namespace
 
 Admission::~Admission() {
     scheduler_.cancel(timer_);
     CHECK(holders_.empty() && waiting_.empty(), "places go before what they are in");
+}
+
+std::uint64_t Admission::weight_of(std::size_t commands) const {
+    if (commands == 0) return 0;
+    return std::min(batch_weight + commands,
+                    std::max(limits_.commands / groups_at_least, batch_weight + 1));
 }
 
 void Admission::fill() {
@@ -72,13 +78,19 @@ bool Admission::Place::may_propose(Load load) {
             return false;
         case State::granted:
             state_ = State::busy;
-            return true;
+            return propose_more();
         case State::busy:
-            return !others_wait && !admission_.full();
         case State::stuck:
-            return true;
+            return !others_wait && !admission_.full() && propose_more();
     }
     return false;
+}
+
+bool Admission::Place::propose_more() {
+    if (!holds()) return true;
+    since_ = admission_.scheduler_.now();
+    admission_.holders_.splice(admission_.holders_.end(), admission_.holders_, at_);
+    return true;
 }
 
 void Admission::Place::update(Load load) {
@@ -86,22 +98,15 @@ void Admission::Place::update(Load load) {
     bool has_proposed = state_ == State::busy || state_ == State::stuck;
     if (load.under_way == 0 && (has_proposed || load.queued == 0)) return leave();
     if (state_ != State::busy) return;
-    count(weight_of(load.under_way));
+    count(admission_.weight_of(load.under_way));
     admission_.fill();
-}
-
-void Admission::Place::progressed() {
-    if (state_ == State::stuck) state_ = State::idle;
-    if (!holds()) return;
-    since_ = admission_.scheduler_.now();
-    admission_.holders_.splice(admission_.holders_.end(), admission_.holders_, at_);
 }
 
 void Admission::Place::hold(State state, std::size_t commands) {
     state_ = state;
     at_ = admission_.holders_.insert(admission_.holders_.end(), this);
     since_ = admission_.scheduler_.now();
-    count(weight_of(commands));
+    count(admission_.weight_of(commands));
 }
 
 void Admission::Place::count(std::uint64_t weight) {

@@ -14,11 +14,11 @@ namespace quorate::group {
 // grows. Further in, before disks, machines and other hosts, it would hold up heartbeats too, until hosts
 // take each other for dead (docs/decisions/0012).
 //
-// While less than `commands` are under way (proposed and not settled; a batch counts as some more) nobody
-// waits. Beyond, what is settled makes room for who has waited longest, and while anybody waits a group
-// proposes again only once its commands are settled and it has waited as well. A group none of whose commands
-// is settled for `patience` lacks a quorum, or worse: it is no load, so it counts for nothing, and does not
-// wait, until one is.
+// While less than `commands` are under way (proposed and not settled; a batch counts as some more, and no
+// group for more than a quarter) nobody waits. Beyond, what is settled makes room for who has waited
+// longest, and while anybody waits a group proposes again only once its commands are settled and it has
+// waited as well. A group whose commands are not settled `patience` after the last was proposed is bound by
+// something else (a slow peer, no quorum), and no load: it counts for nothing until they are.
 //
 // Thread: the shard.
 class Admission {
@@ -39,6 +39,7 @@ class Admission {
 
  private:
     bool full() const { return under_way_ >= limits_.commands; }
+    std::uint64_t weight_of(std::size_t commands) const;
     void fill();
     void expire();
     void arm();
@@ -46,7 +47,7 @@ class Admission {
     Scheduler& scheduler_;
     const Limits limits_;
     std::uint64_t under_way_ = 0;
-    std::list<Place*> holders_;  // longest without progress first
+    std::list<Place*> holders_;  // whose latest proposal is oldest first
     std::list<Place*> waiting_;  // longest first
     TimerId timer_ = 0;
 };
@@ -70,8 +71,6 @@ class Admission::Place {
     bool may_propose(Load load);
     // The load has changed.
     void update(Load load);
-    // Some of what is under way was settled.
-    void progressed();
     // Neither waits nor proposes any more; may come again.
     void leave();
 
@@ -82,10 +81,11 @@ class Admission::Place {
         waiting,
         granted,  // counts for what it has not proposed yet
         busy,     // counts for what is under way
-        stuck,    // counts for nothing
+        stuck,    // busy for too long: counts for nothing
     };
     bool holds() const { return state_ == State::granted || state_ == State::busy; }
     void hold(State state, std::size_t commands);
+    bool propose_more();
     void count(std::uint64_t weight);
 
     Admission& admission_;
@@ -93,7 +93,7 @@ class Admission::Place {
     State state_ = State::idle;
     std::size_t queued_ = 0;
     std::uint64_t weight_ = 0;        // what it counts for
-    Time since_{};                    // of the latest progress, or of holding
+    Time since_{};                    // of the latest proposal, or of being granted
     std::list<Place*>::iterator at_;  // in the list that it is in, if any
 };
 

@@ -1,17 +1,25 @@
 #include "host/group/catch_up_pace.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace quorate::group {
 
 Duration CatchUpPace::pause(MemberId peer, const Read& now) {
-    Read before = std::exchange(latest_[peer], now);
-    Duration under_way = now.begin - before.begin;
-    bool goes_on = before.from < now.from && before.last <= now.last && under_way < under_way_max;
+    Latest before = std::exchange(latest_[peer], Latest{now});
+    Duration cycle = now.asked - before.read.asked;
+    Duration under_way = cycle - before.pause;
+    bool goes_on = before.read.from < now.from && before.read.last <= now.last && under_way > 0ns &&
+                   under_way < under_way_max;
     if (!goes_on) return {};
-    std::uint64_t sent = now.from - before.from;
-    std::uint64_t come = now.last - before.last;
-    return 4 * come <= 3 * sent ? 2 * under_way : Duration{};
+    auto sent = static_cast<double>(now.from - before.read.from);
+    auto come = static_cast<double>(now.last - before.read.last);
+    if (come <= 0) return 2 * under_way;
+    // In so long as many entries come as seven eighths of what is sent.
+    double bearable = 0.875 * sent / come * static_cast<double>(cycle.count());
+    double longest = bearable - static_cast<double>(under_way.count());
+    double wished = 2.0 * static_cast<double>(under_way.count());
+    return Duration(static_cast<Duration::rep>(std::clamp(longest, 0.0, wished)));
 }
 
 }  // namespace quorate::group

@@ -9,30 +9,32 @@ namespace quorate::group {
 
 // How fast entries that left the caches are read back for peers that catch up, while the group has
 // commands. Unpaced, a peer's reads, sends and writes take what they can get, and commands had 0.6 of the
-// rate that they have when it is level. With a third of the time they have 0.85 to 0.95.
-//
-// A peer that does not come nearer by a quarter of what it is sent is not made to wait: it would never be
-// level.
+// rate that they have when it is level. So each read waits twice as long as what the one before it gave was
+// under way; but less if the peer would not come nearer, meanwhile, by an eighth of what it is sent: it would
+// never be level.
 //
 // Thread: the shard.
 class CatchUpPace {
  public:
     struct Read {
-        Time begin;
+        Time asked;
         Index from;
         Index last;  // of the log
     };
-    // How long the read that is asked for now should wait: twice as long as what the one before it gave was
-    // under way, until the peer could take more.
+    // How long the read that is asked for now should wait.
     Duration pause(MemberId peer, const Read& now);
     // It does wait.
-    void paused(MemberId peer, Duration pause) { latest_[peer].begin += pause; }
+    void paused(MemberId peer, Duration pause) { latest_[peer].pause = pause; }
 
  private:
     // What took longer is bound by something else than this host; or it is another absence.
     static constexpr Duration under_way_max = 100ms;
 
-    std::map<MemberId, Read> latest_;
+    struct Latest {
+        Read read;
+        Duration pause{};
+    };
+    std::map<MemberId, Latest> latest_;
 };
 
 }  // namespace quorate::group

@@ -184,7 +184,9 @@ void Group::Impl::fetch_entries(const raft::NeedEntries& need) {
     Duration pause = pace_.pause(need.peer, read);
     if (pause == 0ns || submissions_.count() == 0) return read_entries(need);
     pace_.paused(need.peer, pause);
-    scheduler_.at(read.begin + pause, [this, need] { read_entries(need); });
+    scheduler_.at(read.asked + pause, [this, need] {
+        if (is_active()) read_entries(need);
+    });
 }
 
 void Group::Impl::read_entries(const raft::NeedEntries& need) {
@@ -233,6 +235,7 @@ void Group::Impl::on(const raft::RoleChange& change) {
     if (led && !leads_on) {
         submissions_.leadership_lost();
         place_.leave();
+        wake();  // what is queued is refused, or asks for a place anew
     }
     if (change.leader) queries_.leader_found();
     if (HostName leader = leader_host(); leader != told_leader_) {
@@ -297,7 +300,6 @@ void Group::Impl::state_moved() {
     }
     if (Index applied = this->applied().index; applied > told_applied_) {
         told_applied_ = applied;
-        place_.progressed();
         step(raft::Applied{applied});
     }
     queries_.applied();

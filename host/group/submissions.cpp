@@ -23,7 +23,17 @@ void Submissions::add(Bytes payload, Time deadline, Reply done) {
     slot.deadline = deadlines_.add(deadline, [this, ticket] { expire(ticket); });
     ++in_use_;
     bytes_ += payload.size();
-    queued_.push_back({ticket, std::move(payload)});
+    slot.payload = std::move(payload);
+    ++unproposed_;
+    forget_answered();
+    queued_.push_back(ticket);
+}
+
+// Those whose deadline passed while the group waited to propose: there may be any number of them.
+void Submissions::forget_answered() {
+    constexpr std::size_t kept = 64;
+    if (queued_.size() < 2 * unproposed_ + kept) return;
+    std::erase_if(queued_, [this](Ticket ticket) { return find(ticket) == nullptr; });
 }
 
 Submissions::Slot* Submissions::find(Ticket ticket) {
@@ -41,6 +51,8 @@ void Submissions::answer(Ticket ticket, Outcome outcome) {
     ++slot->generation;
     --in_use_;
     bytes_ -= slot->bytes;
+    if (!slot->proposed) --unproposed_;
+    slot->payload = {};
     rate_.drained(1);
     free_.push_back(ticket.slot);
     if (done) done(std::move(outcome));
@@ -66,12 +78,13 @@ std::optional<raft::Propose> Submissions::take_batch(std::uint64_t id) {
     rate_.look(scheduler_.now());
     raft::Propose propose{id, {}};
     std::vector<Ticket> tickets;
-    for (Queued& queued : std::exchange(queued_, {})) {
-        Slot* slot = find(queued.ticket);
+    for (Ticket queued : std::exchange(queued_, {})) {
+        Slot* slot = find(queued);
         if (slot == nullptr) continue;
         slot->proposed = true;
-        tickets.push_back(queued.ticket);
-        propose.batch.push_back({raft::EntryKind::command, std::move(queued.payload)});
+        --unproposed_;
+        tickets.push_back(queued);
+        propose.batch.push_back({raft::EntryKind::command, std::move(slot->payload)});
     }
     if (tickets.empty()) return std::nullopt;
     batches_.emplace(id, std::move(tickets));
@@ -203,9 +216,9 @@ void Submissions::stand_still(Index from, const Error& why) {
             "look "
             "before you send it again";
     }
-    std::vector<Queued> queued = std::exchange(queued_, {});
+    std::vector<Ticket> queued = std::exchange(queued_, {});
     for (Ticket ticket : take_from(from)) answer(ticket, Unknown{unknown});
-    for (const Queued& command : queued) answer(command.ticket, NotApplied{why, {}});
+    for (Ticket ticket : queued) answer(ticket, NotApplied{why, {}});
 }
 
 void Submissions::fail_all(const Error& why, const std::string& leader) {

@@ -58,7 +58,7 @@ class Submissions {
     void fail_all(const Error& why, const std::string& leader);
 
     // Not proposed yet, and proposed by this leadership and not settled.
-    std::size_t queued() const { return queued_.size(); }
+    std::size_t queued() const { return unproposed_; }
     std::size_t under_way() const { return appended_.size(); }
 
     // Also of those whose deadline has passed, as long as they may be in the log and are not settled:
@@ -79,12 +79,9 @@ class Submissions {
         bool used = false;
         bool proposed = false;  // handed to the core: it may be in the log
         std::size_t bytes = 0;
+        Bytes payload;  // until it is proposed
         std::optional<Deadlines::Key> deadline;
         Reply done;  // none: its deadline passed, and it was told
-    };
-    struct Queued {
-        Ticket ticket;
-        Bytes payload;
     };
     struct Appended {
         EntryId entry;
@@ -101,6 +98,7 @@ class Submissions {
     std::vector<Ticket> take_from(Index from);
     void answer(Ticket ticket, Outcome outcome);
     void expire(Ticket ticket);
+    void forget_answered();
     void settle(Ticket ticket, EntryId entry, EntryId at, const Bytes& reply);
     void settle_orphans(EntryId entry, const Bytes& reply);
     void expire_orphans();
@@ -110,7 +108,8 @@ class Submissions {
     const Duration linger_;
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_;
-    std::vector<Queued> queued_;
+    std::vector<Ticket> queued_;  // not proposed yet; some are answered already
+    std::size_t unproposed_ = 0;  // of queued_, not answered
     std::map<std::uint64_t, std::vector<Ticket>> batches_;  // proposed, not yet told where
     Ring<Appended> appended_;                               // of this leadership, ascending
     std::multimap<Index, Orphan> orphans_;

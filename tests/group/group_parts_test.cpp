@@ -6,6 +6,7 @@
 #include "host/group/outcome_collector.hpp"
 #include "host/group/recovery.hpp"
 #include "host/group/registration.hpp"
+#include "host/group/submissions.hpp"
 #include "tests/support/test_scheduler.hpp"
 
 #include <gmock/gmock.h>
@@ -337,13 +338,41 @@ TEST(OutcomeCollector, counts_the_replies_that_somebody_waits_for) {
     EXPECT_EQ(outcomes.reply_bytes(), 0u);
 }
 
+// ---- submissions ----------------------------------------------------------------------------------
+
+// A group may wait long before it proposes; what its clients gave up meanwhile is not kept.
+TEST(Submissions, keep_nothing_of_a_command_whose_deadline_passed_before_it_was_proposed) {
+    testing::TestScheduler scheduler;
+    Deadlines deadlines(scheduler);
+    Submissions submissions(scheduler, deadlines, 3s);
+    auto owner = std::make_shared<std::string>(1000, 'x');
+    int refused = 0;
+    for (int i = 0; i < 100; ++i) {
+        submissions.add(Bytes(owner, as_bytes(*owner)), scheduler.now() + 5ms,
+                        [&refused](const Outcome& outcome) {
+                            refused += std::holds_alternative<NotApplied>(outcome) ? 1 : 0;
+                        });
+    }
+    submissions.add(Bytes::copy_of("patient"), scheduler.now() + 1h, [](const Outcome&) {});
+    EXPECT_EQ(submissions.queued(), 101u);
+    scheduler.run_for(10ms);
+    EXPECT_EQ(refused, 100);
+    EXPECT_EQ(owner.use_count(), 1);
+    EXPECT_EQ(submissions.queued(), 1u);
+    auto batch = submissions.take_batch(1);
+    ASSERT_TRUE(batch.has_value());
+    ASSERT_EQ(batch->batch.size(), 1u);
+    EXPECT_EQ(batch->batch.front().payload.text(), "patient");
+    EXPECT_EQ(submissions.queued(), 0u);
+}
+
 // ---- catching up ----------------------------------------------------------------------------------
 
 class CatchUpPaceTest : public ::testing::Test {
  protected:
-    // The read that follows `under_way` after the one before it, in ms, with so many entries sent and come.
-    Duration next(int under_way, std::uint64_t sent, std::uint64_t come) {
-        read_.begin += 1ms * under_way;
+    // The read that is asked for `after` the one before it, in ms, with so many entries sent and come.
+    Duration next(int after, std::uint64_t sent, std::uint64_t come) {
+        read_.asked += 1ms * after;
         read_.from = read_.from + sent;
         read_.last = read_.last + come;
         return pace_.pause(peer_, read_);
@@ -361,11 +390,11 @@ TEST_F(CatchUpPaceTest, each_read_waits_twice_as_long_as_the_one_before_it_took)
     EXPECT_EQ(next(10 + 4, 100, 10), 8ms) << "what it waited is not counted again";
 }
 
-TEST_F(CatchUpPaceTest, a_peer_that_would_hardly_come_nearer_does_not_wait) {
+TEST_F(CatchUpPaceTest, waits_only_as_long_as_the_peer_still_comes_nearer) {
     next(0, 0, 0);
-    EXPECT_EQ(next(5, 100, 75), 10ms);
-    EXPECT_EQ(next(5, 100, 76), 0ms);
-    EXPECT_EQ(next(5, 100, 500), 0ms);
+    EXPECT_EQ(next(8, 100, 50), 6ms) << "87 come in 14 ms";
+    EXPECT_EQ(next(8, 100, 100), 0ms);
+    EXPECT_EQ(next(8, 100, 500), 0ms);
 }
 
 TEST_F(CatchUpPaceTest, what_is_no_stream_of_reads_does_not_wait) {
@@ -376,6 +405,25 @@ TEST_F(CatchUpPaceTest, what_is_no_stream_of_reads_does_not_wait) {
     EXPECT_EQ(next(5, 100, 0), 0ms) << "another leadership";
     read_.from = Index(10);
     EXPECT_EQ(next(5, 0, 0), 0ms) << "further back";
+}
+
+// A million entries behind, with reads of a thousand that take 10 ms, while so many come in the same time.
+TEST_F(CatchUpPaceTest, whoever_would_be_level_unpaced_is_level_paced) {
+    for (std::uint64_t come : {0u, 100u, 300u, 500u, 600u, 740u, 800u}) {
+        CatchUpPace pace;
+        CatchUpPace::Read read{Time(1h), Index(1), Index(1'000'000)};
+        Duration left = 5min;
+        while (read.from < read.last && left > 0ns) {
+            Duration pause = pace.pause(peer_, read);
+            pace.paused(peer_, pause);
+            Duration cycle = pause + 10ms;
+            read.asked += cycle;
+            read.from = read.from + 1000;
+            read.last = read.last + come * static_cast<std::uint64_t>(cycle / 10us) / 1000;
+            left -= cycle;
+        }
+        EXPECT_GE(read.from, read.last) << come << " of 1000";
+    }
 }
 
 }  // namespace

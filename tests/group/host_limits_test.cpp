@@ -106,6 +106,33 @@ TEST_F(HostLimitsWithAGroupInTheWay,
     EXPECT_EQ(cluster.query(cluster.host(0), "one", ReadLevel::linearizable, "count"), "1");
 }
 
+// Its disk is idle, and nothing of it has to do with the peer that the other group waits for.
+TEST_F(HostLimitsWithAGroupInTheWay, one_that_goes_on_slowly_holds_others_up_for_no_longer_either) {
+    cluster.heal();
+    EXPECT_TRUE(say(cluster.await(stuck)).starts_with("applied"));
+    Time latest{};
+    cluster.lose = [&](const auto& from, const auto&, const group::PeerMessage& message) {
+        const auto* raft = std::get_if<group::RaftEnvelope>(&message);
+        if (from != "h1" || raft == nullptr) return false;
+        const auto* append = std::get_if<raft::AppendEntries>(&raft->message);
+        if (append == nullptr || append->entries.empty()) return false;
+        if (cluster.scheduler.now() < latest + 300ms) return true;
+        latest = cluster.scheduler.now();
+        return false;
+    };
+    std::vector<HostCluster::Told<Outcome>> slow;
+    for (int i = 0; i < 5'000; ++i) {
+        slow.push_back(cluster.start_submit(*both, std::string(900, 'x'), 60s));
+    }
+    cluster.scheduler.run_ready();
+    Time begin = cluster.scheduler.now();
+    EXPECT_TRUE(cluster.submit(cluster.host(0), "one", "x").starts_with("applied"));
+    EXPECT_LE(cluster.scheduler.now(), begin + 510ms);
+    EXPECT_FALSE(slow.back().has_value());
+    cluster.lose = nullptr;
+    for (const auto& told : slow) EXPECT_TRUE(say(cluster.await(told)).starts_with("applied"));
+}
+
 TEST_F(HostLimitsWithAGroupInTheWay, it_holds_others_up_for_no_longer_than_an_election_timeout) {
     Time begin = cluster.scheduler.now();
     EXPECT_TRUE(cluster.submit(cluster.host(0), "one", "x").starts_with("applied"));

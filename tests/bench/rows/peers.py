@@ -101,15 +101,15 @@ def etcd(tools):
                 for i in range(3)]
     endpoints = [word for url in clients for word in ("--endpoint", url.removeprefix("http://"))]
 
-    def load(workload, count, seconds=SECONDS, tell=True):
+    def load(workload, count, connections=8, seconds=SECONDS, tell=True):
         said = json.loads(tools.run("etcd_load", *endpoints, "--clients", count, "--workload", workload,
-                                    "--seconds", seconds))
+                                    "--connections", connections, "--seconds", seconds))
         if tell:
             tools.tell(said)
         return said
 
     with programs(directory, commands) as running:
-        retry(lambda: load("put", 1, 0.2, False), 30, "etcd", running)
+        retry(lambda: load("put", 1, 8, 0.2, False), 30, "etcd", running)
         yield load
 
 
@@ -187,6 +187,10 @@ WORKLOADS = {
         "ra": lambda load: best([load("pipeline", 1, 1024), load("pipeline", 5, 500)])},
     "connections64": {
         "quorate": ours("--clients", 64),
+        "etcd": lambda load: load("put", 64, 64),
+        "ra": lambda load: load("write", 64)},
+    "shared64": {
+        "quorate": ours("--clients", 8, "--window", 8),  # as many connections as etcd's
         "etcd": lambda load: load("put", 64),
         "ra": lambda load: load("write", 64)},
     "read1": {
@@ -194,7 +198,7 @@ WORKLOADS = {
         "etcd": lambda load: load("range", 1),
         "ra": lambda load: load("read", 1)},
     "reads64": {
-        "quorate": ours("--reads", 100, "--clients", 8, "--window", 8),  # as many connections as etcd's
+        "quorate": ours("--reads", 100, "--clients", 8, "--window", 8),
         "etcd": lambda load: load("range", 64),
         "ra": lambda load: load("read", 64)},
 }
