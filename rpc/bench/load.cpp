@@ -73,6 +73,7 @@ class Worker {
         into.figures.latency.merge(figures_.latency);
         into.figures.refused += figures_.refused;
         into.figures.unknown += figures_.unknown;
+        into.figures.not_begun += not_begun_;
         for (const auto& [what, times] : figures_.errors) into.figures.errors[what] += times;
     }
 
@@ -185,8 +186,14 @@ class Worker {
                 std::this_thread::sleep_until(schedule_.begin + std::chrono::nanoseconds(intended));
             }
             room_.acquire();
+            if (schedule_.now() >= schedule_.counted_to) {
+                room_.release();
+                break;
+            }
             begin_one(lane_in_turn(), intended);
         }
+        double left = static_cast<double>(schedule_.counted_to) - at;
+        not_begun_ = left > 0 ? static_cast<std::uint64_t>(left / interval) + 1 : 0;
         for (std::uint32_t i = 0; i < workload_.window; ++i) room_.acquire();
     }
 
@@ -203,6 +210,7 @@ class Worker {
     std::counting_semaphore<> room_{
         static_cast<std::ptrdiff_t>(workload_.window)};  // of an open one
     std::thread thread_;
+    std::uint64_t not_begun_ = 0;  // of an open loop: written by thread_
     Figures figures_;
 };
 

@@ -36,6 +36,8 @@ struct Figures {
     double seconds = 0;
     std::uint64_t refused = 0;  // over the whole run, as the next two
     std::uint64_t unknown = 0;
+    // With a rate: due before the end, and the window was full until then. None of the figures knows of them.
+    std::uint64_t not_begun = 0;
     std::map<std::string, std::uint64_t> errors;  // what was said, how often
 
     double operations_a_second() const {

@@ -3,6 +3,7 @@
 #include "rpc/bench/verify.hpp"
 #include "rpc/cli/bench_report.hpp"
 #include "rpc/cli/dev_steps.hpp"
+#include "rpc/cli/ending_signal.hpp"
 #include "rpc/cli/verb.hpp"
 
 #include <fmt/format.h>
@@ -54,13 +55,13 @@ Result<bench::Workload> workload_of(const Invocation& call) {
 
 // ---- the cluster ------------------------------------------------------------------------------
 
-// Hosts that were started for one run, and leave nothing behind.
+// Hosts that were started for one run, and leave nothing behind, also if a signal ends it.
 class OwnCluster {
  public:
     explicit OwnCluster(DevCluster cluster) : cluster_(std::move(cluster)) {}
     ~OwnCluster() {
-        (void)cluster_.stop_all(10s);
-        (void)cluster_.remove_files();
+        signals_.reset();
+        remove();
     }
     OwnCluster(const OwnCluster&) = delete;
     DevCluster& get() { return cluster_; }
@@ -74,11 +75,19 @@ class OwnCluster {
         for (std::uint64_t i = 0; i < hosts; ++i) TRY_VOID(own->cluster_.add_host());
         TRY_VOID(start_all(own->cluster_));
         TRY_VOID(wait_until_all_met(own->cluster_));
+        own->signals_.emplace([cluster = own.get()] { cluster->remove(); });
         return own;
     }
 
  private:
+    void remove() {
+        (void)cluster_.stop_all(10s);
+        (void)cluster_.remove_files();
+    }
+
+    EndingSignalsHeld held_;  // those that come before all hosts are there wait
     DevCluster cluster_;
+    std::optional<OnEndingSignal> signals_;
 };
 
 // What is loaded: hosts of ours, or those that the command line names.
@@ -214,6 +223,15 @@ Result<BenchRun> run_once(const bench::Workload& workload, Target& target) {
     return done;
 }
 
+// There is nothing to verify, and no figure.
+Error nothing_answered(const bench::Figures& figures) {
+    std::string why = figures.errors.empty()
+                          ? "none was answered in time"
+                          : "the first of " + std::to_string(figures.errors.size()) +
+                                " reasons: " + figures.errors.begin()->first;
+    return fail(Errc::request_invalid, "not one operation succeeded; " + why);
+}
+
 Result<int> bench_cluster(Invocation& call) {
     TRY(bench::Workload workload, workload_of(call));
     TRY(std::uint64_t repeat, call.number("repeat", 1, 1000));
@@ -223,6 +241,7 @@ Result<int> bench_cluster(Invocation& call) {
         TRY(BenchRun run, run_once(workload, target));
         print_run(call.out().format(), run, i == 0);
         if (call.flag("histogram")) print_histogram(run.figures.latency);
+        if (run.figures.latency.count() == 0) return nothing_answered(run.figures);
         if (run.wrong.empty()) continue;
         sound = false;
         fmt::print(stderr, "what was acknowledged is not what was applied:\n{}", run.wrong);

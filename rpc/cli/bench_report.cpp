@@ -67,6 +67,7 @@ json::object to_json(const BenchRun& run) {
     out["acknowledged"] = run.acknowledged;
     out["refused"] = run.figures.refused;
     out["unknown"] = run.figures.unknown;
+    out["not_begun"] = run.figures.not_begun;
     out["verified"] = run.wrong.empty();
     return out;
 }
@@ -103,6 +104,13 @@ void print_run(Format format, const BenchRun& run, bool first) {
                text_of(run.cpu_us_per_op), text_of(run.hosts_rss_mb));
     if (run.figures.refused + run.figures.unknown > 0) {
         fmt::print("  {} refused, {} unknown\n", run.figures.refused, run.figures.unknown);
+    }
+    if (run.figures.not_begun > 0) {
+        fmt::print(
+            "  {} were due and not begun: with this window the cluster takes less than the rate, "
+            "and "
+            "latencies are those of an overloaded one\n",
+            run.figures.not_begun);
     }
     for (const auto& [what, times] : run.figures.errors) fmt::print("  {} x {}\n", times, what);
 }

@@ -172,7 +172,11 @@ Result<pid_t> spawn(const std::vector<std::string>& command, const std::string& 
     posix_spawn_file_actions_adddup2(&files, 1, 2);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+    // What this process does with signals is its own affair.
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
     pid_t pid = 0;
     int error = ::posix_spawn(&pid, command.front().c_str(), &files, &attributes, arguments.data(),
                               environment.data());

@@ -53,6 +53,31 @@ TEST_F(Bench, begins_operations_in_time) {
     EXPECT_TRUE(run.at("verified").as_bool());
 }
 
+TEST_F(Bench, ends_in_time_and_says_so_if_the_rate_is_more_than_the_cluster_takes) {
+    Ran ran = bench({"--hosts", "1", "--rate", "5000000", "-o", "json"});
+    ASSERT_EQ(ran.code, 0) << ran.out << ran.err;
+    auto run = boost::json::parse(ran.out).as_object();
+    EXPECT_GT(run.at("not_begun").to_number<std::uint64_t>(), 0u);
+    EXPECT_TRUE(run.at("verified").as_bool());
+}
+
+TEST_F(Bench, fails_with_the_reason_if_nothing_succeeded) {
+    Ran ran = bench({"--hosts", "1", "--payload", "16777216"});
+    EXPECT_EQ(ran.code, 2) << ran.out;
+    EXPECT_THAT(ran.err, HasSubstr("not one operation succeeded"));
+    EXPECT_THAT(ran.err, HasSubstr("command_too_large"));
+}
+
+// Whenever it comes: before the hosts are there, while they start, and while they are loaded.
+TEST_F(Bench, takes_its_hosts_with_it_when_a_signal_ends_it) {
+    for (const char* after : {"0.1", "0.5", "2"}) {
+        Ran ran = run({"/usr/bin/timeout", "-s", "TERM", after, quorate_program(), "bench",
+                       "--hosts", "3", "--seconds", "60", "--dir", scratch.path()});
+        EXPECT_EQ(ran.code, 124) << ran.out << ran.err;
+        EXPECT_TRUE(std::filesystem::is_empty(scratch.path())) << after << " s";
+    }
+}
+
 TEST_F(Bench, refuses_what_it_cannot_do) {
     EXPECT_THAT(bench({"--clients", "0"}).err,
                 HasSubstr("--clients 0: a whole number from 1 to 4096"));
