@@ -310,7 +310,7 @@ std::vector<Verb> bench_verbs() {
           number("busy-poll", "microseconds that these look for answers before they sleep", "100"),
           number("window", "operations that each client has unanswered", "1"),
           number("payload", "bytes of a command", "256"),
-          number("groups", "loaded alike", "1"),
+          number("groups", "loaded alike if clients x window are as many; else some are idle", "1"),
           number("members", "of each group (default: one on every host)", ""),
           number("reads", "percent of the operations that are queries", "0"),
           {"level", "of the queries: local, leader or linearizable", Kind::optional, "linearizable",
