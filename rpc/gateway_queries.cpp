@@ -72,7 +72,6 @@ void encode(const Answered& answer, schema::Answer::Builder out) {
 
 void encode(
     const std::vector<Answered>& answers, std::size_t most_bytes,
-
     capnp::CallContext<schema::Group::QueriesParams, schema::Group::QueriesResults> context) {
     std::size_t words = 8;
     unsigned count = 0;

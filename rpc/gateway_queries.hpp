@@ -41,7 +41,6 @@ void encode(const Answered& answer, schema::Answer::Builder out);
 // The first of them, as many as one message should hold.
 void encode(
     const std::vector<Answered>& answers, std::size_t most_bytes,
-
     capnp::CallContext<schema::Group::QueriesParams, schema::Group::QueriesResults> context);
 
 }  // namespace quorate::rpc

@@ -12,7 +12,7 @@ namespace {
 // What a batch costs all its hosts together beyond its commands, in commands (docs/performance.md).
 constexpr std::uint64_t batch_weight = 32;
 
-// Nor does one that is bound by something else keep all others waiting for the patience that there is.
+// One group fills a quarter of the room at most: whatever bounds it, others go on beside it.
 constexpr std::uint64_t groups_at_least = 4;
 
 }  // namespace
@@ -63,10 +63,10 @@ void Admission::expire() {
 bool Admission::Place::may_propose(Load load) {
     update(load);
     if (load.queued == 0) return false;
-    bool others_wait = !admission_.waiting_.empty();
+    bool has_room = admission_.waiting_.empty() && !admission_.full();
     switch (state_) {
         case State::idle:
-            if (!others_wait && !admission_.full()) {
+            if (has_room) {
                 hold(State::busy, load.under_way + load.queued);
                 return true;
             }
@@ -78,19 +78,21 @@ bool Admission::Place::may_propose(Load load) {
             return false;
         case State::granted:
             state_ = State::busy;
-            return propose_more();
+            renew();
+            return true;
         case State::busy:
+            if (has_room) renew();
+            return has_room;
         case State::stuck:
-            return !others_wait && !admission_.full() && propose_more();
+            return has_room;
     }
     return false;
 }
 
-bool Admission::Place::propose_more() {
-    if (!holds()) return true;
+// Pre: it holds.
+void Admission::Place::renew() {
     since_ = admission_.scheduler_.now();
     admission_.holders_.splice(admission_.holders_.end(), admission_.holders_, at_);
-    return true;
 }
 
 void Admission::Place::update(Load load) {
@@ -115,9 +117,10 @@ void Admission::Place::count(std::uint64_t weight) {
 }
 
 void Admission::Place::leave() {
+    bool held = holds();
     State before = std::exchange(state_, State::idle);
     if (before == State::waiting) admission_.waiting_.erase(at_);
-    if (before != State::granted && before != State::busy) return;
+    if (!held) return;
     admission_.holders_.erase(at_);
     count(0);
     admission_.fill();

@@ -85,7 +85,7 @@ class Admission::Place {
     };
     bool holds() const { return state_ == State::granted || state_ == State::busy; }
     void hold(State state, std::size_t commands);
-    bool propose_more();
+    void renew();
     void count(std::uint64_t weight);
 
     Admission& admission_;

@@ -1,17 +1,21 @@
 #include "host/group/catch_up_pace.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace quorate::group {
 
-Duration CatchUpPace::pause(MemberId peer, const Read& now) {
-    Latest before = std::exchange(latest_[peer], Latest{now});
+Duration CatchUpPace::next_pause(MemberId peer, const Read& read) {
+    Latest& latest = latest_[peer];
+    latest = {read, pause_after(latest, read)};
+    return latest.pause;
+}
+
+Duration CatchUpPace::pause_after(const Latest& before, const Read& now) {
     Duration cycle = now.asked - before.read.asked;
     Duration under_way = cycle - before.pause;
     bool goes_on = before.read.from < now.from && before.read.last <= now.last && under_way > 0ns &&
                    under_way < under_way_max;
-    if (!goes_on) return {};
+    if (!goes_on || !now.has_work) return {};
     auto sent = static_cast<double>(now.from - before.read.from);
     auto come = static_cast<double>(now.last - before.read.last);
     if (come <= 0) return 2 * under_way;

@@ -19,21 +19,22 @@ class CatchUpPace {
     struct Read {
         Time asked;
         Index from;
-        Index last;  // of the log
+        Index last;             // of the log
+        bool has_work = false;  // commands of the group are not settled
     };
-    // How long the read that is asked for now should wait.
-    Duration pause(MemberId peer, const Read& now);
-    // It does wait.
-    void paused(MemberId peer, Duration pause) { latest_[peer].pause = pause; }
+    // How long this read is to wait before it begins.
+    Duration next_pause(MemberId peer, const Read& read);
 
  private:
-    // What took longer is bound by something else than this host; or it is another absence.
-    static constexpr Duration under_way_max = 100ms;
-
     struct Latest {
         Read read;
         Duration pause{};
     };
+    static Duration pause_after(const Latest& before, const Read& now);
+
+    // What took longer is bound by something else than this host; or it is another absence.
+    static constexpr Duration under_way_max = 100ms;
+
     std::map<MemberId, Latest> latest_;
 };
 

@@ -180,10 +180,12 @@ const raft::Entry* Group::Impl::find_fetched(MemberId to, Index index) const {
 }
 
 void Group::Impl::fetch_entries(const raft::NeedEntries& need) {
-    CatchUpPace::Read read{scheduler_.now(), need.from, core_->last().index};
-    Duration pause = pace_.pause(need.peer, read);
-    if (pause == 0ns || submissions_.count() == 0) return read_entries(need);
-    pace_.paused(need.peer, pause);
+    CatchUpPace::Read read{.asked = scheduler_.now(),
+                           .from = need.from,
+                           .last = core_->last().index,
+                           .has_work = submissions_.count() > 0};
+    Duration pause = pace_.next_pause(need.peer, read);
+    if (pause == 0ns) return read_entries(need);
     scheduler_.at(read.asked + pause, [this, need] {
         if (is_active()) read_entries(need);
     });

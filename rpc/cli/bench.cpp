@@ -223,13 +223,16 @@ Result<BenchRun> run_once(const bench::Workload& workload, Target& target) {
     return done;
 }
 
-// There is nothing to verify, and no figure.
 Error nothing_answered(const bench::Figures& figures) {
-    std::string why = figures.errors.empty()
-                          ? "none was answered in time"
-                          : "the first of " + std::to_string(figures.errors.size()) +
-                                " reasons: " + figures.errors.begin()->first;
-    return fail(Errc::request_invalid, "not one operation succeeded; " + why);
+    if (figures.errors.empty()) {
+        return fail(Errc::request_invalid,
+                    "not one operation succeeded within the counted time, and none was refused",
+                    "give it more --seconds, or look at the cluster: quorate host list");
+    }
+    return fail(Errc::request_invalid,
+                fmt::format("not one operation succeeded; the first of {} reasons: {}",
+                            figures.errors.size(), figures.errors.begin()->first),
+                "mend what these reasons say, and run it again");
 }
 
 Result<int> bench_cluster(Invocation& call) {
@@ -241,10 +244,11 @@ Result<int> bench_cluster(Invocation& call) {
         TRY(BenchRun run, run_once(workload, target));
         print_run(call.out().format(), run, i == 0);
         if (call.flag("histogram")) print_histogram(run.figures.latency);
+        if (!run.wrong.empty()) {
+            sound = false;
+            fmt::print(stderr, "what was acknowledged is not what was applied:\n{}", run.wrong);
+        }
         if (run.figures.latency.count() == 0) return nothing_answered(run.figures);
-        if (run.wrong.empty()) continue;
-        sound = false;
-        fmt::print(stderr, "what was acknowledged is not what was applied:\n{}", run.wrong);
     }
     return sound ? 0 : 1;
 }

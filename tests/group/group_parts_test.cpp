@@ -375,26 +375,33 @@ class CatchUpPaceTest : public ::testing::Test {
         read_.asked += 1ms * after;
         read_.from = read_.from + sent;
         read_.last = read_.last + come;
-        return pace_.pause(peer_, read_);
+        return pace_.next_pause(peer_, read_);
     }
 
     const MemberId peer_{2};
-    CatchUpPace::Read read_{Time(1h), Index(100), Index(10'000)};
+    CatchUpPace::Read read_{Time(1h), Index(100), Index(10'000), true};
     CatchUpPace pace_;
 };
 
 TEST_F(CatchUpPaceTest, each_read_waits_twice_as_long_as_the_one_before_it_took) {
     EXPECT_EQ(next(0, 0, 0), 0ms) << "the first";
     EXPECT_EQ(next(5, 100, 0), 10ms);
-    pace_.paused(peer_, 10ms);
     EXPECT_EQ(next(10 + 4, 100, 10), 8ms) << "what it waited is not counted again";
 }
 
 TEST_F(CatchUpPaceTest, waits_only_as_long_as_the_peer_still_comes_nearer) {
     next(0, 0, 0);
     EXPECT_EQ(next(8, 100, 50), 6ms) << "87 come in 14 ms";
-    EXPECT_EQ(next(8, 100, 100), 0ms);
+    EXPECT_EQ(next(6 + 8, 100, 175), 0ms) << "100 come in 8 ms";
     EXPECT_EQ(next(8, 100, 500), 0ms);
+}
+
+TEST_F(CatchUpPaceTest, nothing_waits_without_commands) {
+    read_.has_work = false;
+    next(0, 0, 0);
+    EXPECT_EQ(next(5, 100, 0), 0ms);
+    read_.has_work = true;
+    EXPECT_EQ(next(5, 100, 0), 10ms);
 }
 
 TEST_F(CatchUpPaceTest, what_is_no_stream_of_reads_does_not_wait) {
@@ -411,12 +418,10 @@ TEST_F(CatchUpPaceTest, what_is_no_stream_of_reads_does_not_wait) {
 TEST_F(CatchUpPaceTest, whoever_would_be_level_unpaced_is_level_paced) {
     for (std::uint64_t come : {0u, 100u, 300u, 500u, 600u, 740u, 800u}) {
         CatchUpPace pace;
-        CatchUpPace::Read read{Time(1h), Index(1), Index(1'000'000)};
+        CatchUpPace::Read read{Time(1h), Index(1), Index(1'000'000), true};
         Duration left = 5min;
         while (read.from < read.last && left > 0ns) {
-            Duration pause = pace.pause(peer_, read);
-            pace.paused(peer_, pause);
-            Duration cycle = pause + 10ms;
+            Duration cycle = pace.next_pause(peer_, read) + 10ms;
             read.asked += cycle;
             read.from = read.from + 1000;
             read.last = read.last + come * static_cast<std::uint64_t>(cycle / 10us) / 1000;
