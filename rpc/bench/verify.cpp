@@ -10,30 +10,41 @@
 namespace quorate::bench {
 namespace {
 
-constexpr Duration level_within = 30s;
+// Members that have applied no more for so long will not come level.
+constexpr Duration stuck_after = 5s;
 
-bool are_level(const std::vector<client::MemberAnswer>& members) {
-    auto reached = [](const client::MemberAnswer& one) {
-        return one.status ? std::optional(one.status->applied) : std::nullopt;
-    };
-    return std::ranges::all_of(members, [&](const client::MemberAnswer& one) {
-        return one.status && reached(one) == reached(members.front());
-    });
+// How far each member has applied; nothing of those that do not answer.
+std::vector<std::optional<Index>> reached(const std::vector<client::MemberAnswer>& members) {
+    std::vector<std::optional<Index>> all;
+    for (const client::MemberAnswer& one : members) {
+        all.push_back(one.status ? std::optional(one.status->applied) : std::nullopt);
+    }
+    return all;
+}
+
+bool are_level(const std::vector<std::optional<Index>>& reached) {
+    return std::ranges::all_of(
+        reached, [&](const std::optional<Index>& one) { return one && one == reached.front(); });
 }
 
 // The members' answers once they have all applied as much.
 Result<std::vector<client::MemberAnswer>> level_members(client::Client& client,
                                                         const std::string& group) {
-    auto end = std::chrono::steady_clock::now() + level_within;
+    std::vector<std::optional<Index>> before;
+    auto moved = std::chrono::steady_clock::now();
     for (;;) {
         TRY(auto members, client.admin().group_members(group, true, 20s).get());
-        if (are_level(members)) return members;
-        if (std::chrono::steady_clock::now() > end) {
-            return fail(
-                Errc::deadline_exceeded,
-                fmt::format("group {}: its members have not applied equally far after 30 s", group),
-                "quorate member list " + group + " shows them");
+        auto now = reached(members);
+        if (are_level(now)) return members;
+        if (now != before) moved = std::chrono::steady_clock::now();
+        if (std::chrono::steady_clock::now() - moved > stuck_after) {
+            return fail(Errc::deadline_exceeded,
+                        fmt::format("group {}: its members have not applied equally far, and have "
+                                    "come no nearer for 5 s",
+                                    group),
+                        "quorate host list shows whether one is down");
         }
+        before = std::move(now);
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
 }

@@ -68,7 +68,7 @@ json::object to_json(const BenchRun& run) {
     out["refused"] = run.figures.refused;
     out["unknown"] = run.figures.unknown;
     out["not_begun"] = run.figures.not_begun;
-    out["verified"] = run.wrong.empty();
+    out["verified"] = run.is_true();
     return out;
 }
 

@@ -18,7 +18,10 @@ struct BenchRun {
     // Of all hosts and this client; nothing where the hosts' processes are not ours to look at.
     std::optional<double> cpu_us_per_op;
     std::optional<double> hosts_rss_mb;
-    std::string wrong;  // what verification found
+    std::string wrong;                // what verification found
+    std::optional<Error> unverified;  // why it could not tell
+
+    bool is_true() const { return wrong.empty() && !unverified; }
 };
 
 // "write", "read-local", "mixed-50-linearizable": the share of reads in percent.

@@ -16,6 +16,14 @@ sigset_t ending_signals() {
     return signals;
 }
 
+// In this thread: whoever presses the key again wants no cleaning up.
+void unblock(int signal) {
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, signal);
+    pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+}
+
 }  // namespace
 
 EndingSignalsHeld::EndingSignalsHeld() {
@@ -33,6 +41,7 @@ OnEndingSignal::OnEndingSignal(std::function<void()> clean_up)
           int signal = 0;
           sigwait(&signals, &signal);
           if (signal == over) return;
+          unblock(SIGINT);
           clean_up();
           ::_exit(128 + signal);
       }) {}

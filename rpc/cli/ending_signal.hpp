@@ -19,7 +19,8 @@ class EndingSignalsHeld {
 };
 
 // While one lives, such a signal, or one that waits already, has `clean_up` run and then ends this
-// process with the exit code 128 + its number. Within an EndingSignalsHeld.
+// process with the exit code 128 + its number; a SIGINT meanwhile ends it at once. Within an
+// EndingSignalsHeld.
 class OnEndingSignal {
  public:
     // `clean_up` runs on a thread of its own, while all others go on.

@@ -37,16 +37,21 @@ std::string token_for(const Settings& settings) {
 
 }  // namespace
 
+bool Invocation::given(const std::string& name) const {
+    return !values(name).empty();
+}
+
 const std::string& Invocation::value(const std::string& name) const {
     static const std::string none;
-    auto found = values_.find(name);
-    return found == values_.end() || found->second.empty() ? none : found->second.front();
+    if (given(name)) return values(name).front();
+    auto fallback = fallbacks_.find(name);
+    return fallback == fallbacks_.end() ? none : fallback->second;
 }
 
 const std::vector<std::string>& Invocation::values(const std::string& name) const {
     static const std::vector<std::string> none;
-    auto found = values_.find(name);
-    return found == values_.end() ? none : found->second;
+    auto found = given_.find(name);
+    return found == given_.end() ? none : found->second;
 }
 
 Result<std::uint64_t> Invocation::number(const std::string& name, std::uint64_t least,

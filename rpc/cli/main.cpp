@@ -151,9 +151,9 @@ class Tree {
     Result<int> run_chosen(Settings settings) {
         const Verb& verb = verbs_[chosen_];
         Parsed& parsed = parsed_[chosen_];
-        for (const Parameter& p : verb.options) {
-            if (!p.fallback.empty() && parsed.values[p.name].empty())
-                parsed.values[p.name] = {p.fallback};
+        std::map<std::string, std::string> fallbacks;
+        for (const auto* kind : {&verb.arguments, &verb.options}) {
+            for (const Parameter& p : *kind) fallbacks[p.name] = p.fallback;
         }
         for (const auto& [name, given] : parsed.flags) {
             if (given) parsed.values[name] = {"true"};
@@ -161,7 +161,7 @@ class Tree {
         for (auto& [name, values] : parsed.values) {
             for (std::string& value : values) value = unguarded(std::move(value));
         }
-        Invocation call(std::move(settings), parsed.values);
+        Invocation call(std::move(settings), parsed.values, std::move(fallbacks));
         return verb.run(call);
     }
 

@@ -46,22 +46,26 @@ struct Settings {
 // One run of one verb.
 class Invocation {
  public:
-    Invocation(Settings settings, std::map<std::string, std::vector<std::string>> values)
+    Invocation(Settings settings, std::map<std::string, std::vector<std::string>> given,
+               std::map<std::string, std::string> fallbacks)
         : settings_(std::move(settings)),
-          values_(std::move(values)),
+          given_(std::move(given)),
+          fallbacks_(std::move(fallbacks)),
           printer_(settings_.format, [this] { return cluster(); }) {}
     Invocation(const Invocation&) = delete;
 
     const Settings& settings() const { return settings_; }
     Duration timeout() const { return settings_.timeout; }
-    // The one value of a parameter; empty if it was not given.
+    // Whether the command line says it.
+    bool given(const std::string& name) const;
+    // The one value of a parameter, or its fallback; empty if there is neither.
     const std::string& value(const std::string& name) const;
     const std::vector<std::string>& values(const std::string& name) const;
     // The option --NAME as a whole number of that range, or as a level: or a refusal that names it.
     Result<std::uint64_t> number(const std::string& name, std::uint64_t least,
                                  std::uint64_t most) const;
     Result<client::ReadLevel> read_level(const std::string& name) const;
-    bool flag(const std::string& name) const { return values_.contains(name); }
+    bool flag(const std::string& name) const { return given(name); }
     Printer& out() { return printer_; }
 
     // The endpoints of the command line, else of the environment, else of the local development
@@ -75,7 +79,8 @@ class Invocation {
     std::string cluster();
 
     Settings settings_;
-    std::map<std::string, std::vector<std::string>> values_;
+    std::map<std::string, std::vector<std::string>> given_;
+    std::map<std::string, std::string> fallbacks_;
     Printer printer_;
     std::unique_ptr<client::Client> client_;
 };

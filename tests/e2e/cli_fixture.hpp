@@ -22,10 +22,10 @@ class Cli {
         if (up_) cleaned_up();
     }
 
-    Ran operator()(Words words) {
-        words.insert(words.begin(), quorate_program());
-        return run(std::move(words), {"QUORATE_DEV_DIR=" + directory(), "QUORATE_ENDPOINTS="},
-                   150s);
+    Ran operator()(Words words) { return under({}, std::move(words)); }
+    // Ended by SIGTERM if it takes longer.
+    Ran ended_after(const std::string& seconds, Words words) {
+        return under({"/usr/bin/timeout", "-s", "TERM", seconds}, std::move(words));
     }
     // Its output, or a failure of the test with what it said instead.
     std::string ok(const Words& words) {
@@ -71,6 +71,12 @@ class Cli {
         std::string text = "quorate";
         for (const std::string& word : words) text += " " + word;
         return text + "\n";
+    }
+    Ran under(Words program, const Words& words) {
+        program.push_back(quorate_program());
+        program.insert(program.end(), words.begin(), words.end());
+        return run(std::move(program), {"QUORATE_DEV_DIR=" + directory(), "QUORATE_ENDPOINTS="},
+                   150s);
     }
     void cleaned_up() {
         if (::testing::Test::HasFailure()) {

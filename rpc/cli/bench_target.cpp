@@ -1,0 +1,135 @@
+#include "rpc/cli/bench_target.hpp"
+
+#include "rpc/cli/dev_steps.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <filesystem>
+#include <unistd.h>
+
+namespace quorate::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// So many calls are under way at a time: asked in a row, each would wait for the disk alone.
+constexpr std::size_t calls_at_once = 32;
+
+// begin(0) to begin(count - 1), each an operation, until ended(result) says of one that there are to be no
+// more. Waits for all that it began.
+template <class Begin, class Ended>
+void some_at_once(std::size_t count, Begin begin, Ended ended) {
+    std::deque<decltype(begin(std::size_t{}).future())> under_way;
+    std::size_t begun = 0;
+    while (begun < count || !under_way.empty()) {
+        if (begun < count && under_way.size() < calls_at_once) {
+            under_way.push_back(begin(begun++).future());
+            continue;
+        }
+        if (!ended(under_way.front().get())) count = begun;
+        under_way.pop_front();
+    }
+}
+
+std::vector<pid_t> processes_of(DevCluster& cluster) {
+    std::vector<pid_t> all;
+    for (const DevHost& host : cluster.hosts()) all.push_back(host.pid);
+    return all;
+}
+
+Result<std::string> place_in(const std::string& directory) {
+    std::error_code error;
+    if (!fs::is_directory(directory, error)) {
+        return fail(Errc::request_invalid, fmt::format("--dir {}: there is no such directory", directory),
+                    "name one on the disk that is to be measured");
+    }
+    if (::access(directory.c_str(), W_OK | X_OK) != 0) {
+        return fail(Errc::request_invalid, fmt::format("--dir {}: nothing can be written there", directory));
+    }
+    return (fs::absolute(directory) / fmt::format("quorate-bench-{}", ::getpid())).string();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BenchTarget>> BenchTarget::reach(Invocation& call) {
+    std::unique_ptr<BenchTarget> target(new BenchTarget());
+    bool starts_hosts = call.given("hosts");
+    if (starts_hosts) {
+        TRY(std::uint64_t hosts, call.number("hosts", 1, 9));
+        TRY_VOID(target->start_hosts(call.value("dir"), hosts));
+        target->connection_ = {.endpoints = target->own_->endpoints()};
+    } else {
+        target->connection_ = call.connection();
+        auto dev = DevCluster::load();
+        if (dev.has_value() && dev->endpoints() == target->connection_.endpoints) {
+            target->processes_ = processes_of(*dev);
+        }
+    }
+    target->signals_.emplace([target = target.get()] { target->clean_up(); });
+    target->connection_.software = "quorate-bench";
+    TRY(target->client_, client::Client::connect(target->connection_));
+    TRY_VOID(target->choose_members(call));
+    return target;
+}
+
+BenchTarget::~BenchTarget() {
+    signals_.reset();
+    clean_up();
+}
+
+Result<void> BenchTarget::start_hosts(const std::string& directory, std::uint64_t hosts) {
+    TRY(std::string quorated, find_quorated());
+    TRY(std::string place, place_in(directory));
+    TRY(own_, DevCluster::create(std::move(quorated), std::move(place)));
+    for (std::uint64_t i = 0; i < hosts; ++i) TRY_VOID(own_->add_host());
+    TRY_VOID(start_all(*own_));
+    TRY_VOID(wait_until_all_met(*own_));
+    processes_ = processes_of(*own_);
+    return {};
+}
+
+Result<void> BenchTarget::choose_members(Invocation& call) {
+    TRY(auto hosts, client_->admin().list_hosts(call.timeout()).get());
+    for (const client::HostSummary& host : hosts) {
+        if (host.reachable) members_.push_back(host.name);
+    }
+    if (!call.given("members")) return {};
+    TRY(std::uint64_t members, call.number("members", 1, members_.size()));
+    members_.resize(members);
+    return {};
+}
+
+void BenchTarget::clean_up() {
+    ending_ = true;
+    if (!own_) return remove_groups();
+    (void)own_->stop_all(10s);
+    (void)own_->remove_files();
+}
+
+Result<void> BenchTarget::make_groups(const std::vector<std::string>& names) {
+    std::lock_guard lock(changing_);
+    TRY(std::string file, find_plugin("bench"));
+    TRY(Bytes image, read_plugin(file));
+    TRY_VOID(client_->admin().install_plugin(image, 30s).get());
+    groups_ = names;
+    Result<void> made;
+    auto create = [&](std::size_t i) {
+        return client_->admin().create_group(names[i], "quorate.bench", "", members_, 60s);
+    };
+    some_at_once(names.size(), create, [&](const Result<client::GroupLocation>& created) {
+        if (made && !created) made = created.error();
+        return made.has_value() && !ending_;
+    });
+    return made;
+}
+
+void BenchTarget::remove_groups() {
+    std::lock_guard lock(changing_);
+    auto remove = [this](std::size_t i) { return client_->admin().delete_group(groups_[i], 20s); };
+    some_at_once(groups_.size(), remove, [](const auto&) { return true; });
+    groups_.clear();
+}
+
+}  // namespace quorate::cli
