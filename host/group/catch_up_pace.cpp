@@ -18,11 +18,11 @@ Duration CatchUpPace::pause_after(const Latest& before, const Read& now) {
     if (!goes_on || !now.has_work) return {};
     auto sent = static_cast<double>(now.from - before.read.from);
     auto come = static_cast<double>(now.last - before.read.last);
-    if (come <= 0) return 2 * under_way;
+    if (come <= 0) return waits_for * under_way;
     // In so long as many entries come as seven eighths of what is sent.
     double bearable = 0.875 * sent / come * static_cast<double>(cycle.count());
     double longest = bearable - static_cast<double>(under_way.count());
-    double wished = 2.0 * static_cast<double>(under_way.count());
+    auto wished = static_cast<double>((waits_for * under_way).count());
     return Duration(static_cast<Duration::rep>(std::clamp(longest, 0.0, wished)));
 }
 

@@ -9,8 +9,8 @@ namespace quorate::group {
 
 // How fast entries that left the caches are read back for peers that catch up, while the group has
 // commands. Unpaced, a peer's reads, sends and writes take what they can get, and commands had 0.6 of the
-// rate that they have when it is level. So each read waits twice as long as what the one before it gave was
-// under way; but less if the peer would not come nearer, meanwhile, by an eighth of what it is sent: it would
+// rate that they have when it is level. So each read waits four times as long as what the one before it gave
+// was under way; but less if the peer would not come nearer, meanwhile, by an eighth of what it is sent: it would
 // never be level.
 //
 // Thread: the shard.
@@ -32,6 +32,7 @@ class CatchUpPace {
     };
     static Duration pause_after(const Latest& before, const Read& now);
 
+    static constexpr int waits_for = 4;  // times what was under way
     // What took longer is bound by something else than this host; or it is another absence.
     static constexpr Duration under_way_max = 100ms;
 

@@ -42,11 +42,13 @@ std::vector<pid_t> processes_of(DevCluster& cluster) {
 Result<std::string> place_in(const std::string& directory) {
     std::error_code error;
     if (!fs::is_directory(directory, error)) {
-        return fail(Errc::request_invalid, fmt::format("--dir {}: there is no such directory", directory),
+        return fail(Errc::request_invalid,
+                    fmt::format("--dir {}: there is no such directory", directory),
                     "name one on the disk that is to be measured");
     }
     if (::access(directory.c_str(), W_OK | X_OK) != 0) {
-        return fail(Errc::request_invalid, fmt::format("--dir {}: nothing can be written there", directory));
+        return fail(Errc::request_invalid,
+                    fmt::format("--dir {}: nothing can be written there", directory));
     }
     return (fs::absolute(directory) / fmt::format("quorate-bench-{}", ::getpid())).string();
 }

@@ -383,10 +383,10 @@ class CatchUpPaceTest : public ::testing::Test {
     CatchUpPace pace_;
 };
 
-TEST_F(CatchUpPaceTest, each_read_waits_twice_as_long_as_the_one_before_it_took) {
+TEST_F(CatchUpPaceTest, each_read_waits_four_times_as_long_as_the_one_before_it_took) {
     EXPECT_EQ(next(0, 0, 0), 0ms) << "the first";
-    EXPECT_EQ(next(5, 100, 0), 10ms);
-    EXPECT_EQ(next(10 + 4, 100, 10), 8ms) << "what it waited is not counted again";
+    EXPECT_EQ(next(5, 100, 0), 20ms);
+    EXPECT_EQ(next(20 + 4, 100, 10), 16ms) << "what it waited is not counted again";
 }
 
 TEST_F(CatchUpPaceTest, waits_only_as_long_as_the_peer_still_comes_nearer) {
@@ -401,7 +401,7 @@ TEST_F(CatchUpPaceTest, nothing_waits_without_commands) {
     next(0, 0, 0);
     EXPECT_EQ(next(5, 100, 0), 0ms);
     read_.has_work = true;
-    EXPECT_EQ(next(5, 100, 0), 10ms);
+    EXPECT_EQ(next(5, 100, 0), 20ms);
 }
 
 TEST_F(CatchUpPaceTest, what_is_no_stream_of_reads_does_not_wait) {
