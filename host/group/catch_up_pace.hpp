@@ -9,9 +9,9 @@ namespace quorate::group {
 
 // How fast entries that left the caches are read back for peers that catch up, while the group has
 // commands. Unpaced, a peer's reads, sends and writes take what they can get, and commands had 0.6 of the
-// rate that they have when it is level. So each read waits four times as long as what the one before it gave
-// was under way; but less if the peer would not come nearer, meanwhile, by an eighth of what it is sent: it would
-// never be level.
+// rate that they have when it is level. So each read waits four times as long as what the one before it
+// gave was under way; but less if the peer would not come nearer, meanwhile, by an eighth of what it is
+// sent: it would never be level.
 //
 // Thread: the shard.
 class CatchUpPace {

@@ -123,14 +123,13 @@ Result<int> bench_cluster(Invocation& call) {
     TRY(auto target, BenchTarget::reach(call));
     bool sound = true;
     for (std::uint64_t i = 0; i < repeat; ++i) {
-        Result<BenchRun> run = run_in(*target, workload);
-        target->remove_groups();
-        if (!run) return run.error();
-        print_run(call.out().format(), *run, i == 0);
-        if (call.flag("histogram")) print_histogram(run->figures.latency);
-        print_doubts(*run);
-        sound = sound && run->is_true();
-        if (run->figures.latency.count() == 0) return nothing_answered(run->figures);
+        if (i > 0) target->remove_groups();
+        TRY(BenchRun run, run_in(*target, workload));
+        print_run(call.out().format(), run, i == 0);
+        if (call.flag("histogram")) print_histogram(run.figures.latency);
+        print_doubts(run);
+        sound = sound && run.is_true();
+        if (run.figures.latency.count() == 0) return nothing_answered(run.figures);
     }
     return sound ? 0 : 1;
 }

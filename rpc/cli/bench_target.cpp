@@ -105,17 +105,28 @@ Result<void> BenchTarget::choose_members(Invocation& call) {
 
 void BenchTarget::clean_up() {
     ending_ = true;
-    if (!own_) return remove_groups();
-    (void)own_->stop_all(10s);
-    (void)own_->remove_files();
+    if (own_) {
+        (void)own_->stop_all(10s);
+        (void)own_->remove_files();
+    } else if (!kept_) {
+        making_.wait(true);
+        remove_groups();
+    }
 }
 
 Result<void> BenchTarget::make_groups(const std::vector<std::string>& names) {
-    std::lock_guard lock(changing_);
+    making_ = true;
+    Result<void> made = ending_ ? fail(Errc::cancelled, "a signal ends the run") : make(names);
+    making_ = false;
+    making_.notify_all();
+    return made;
+}
+
+Result<void> BenchTarget::make(const std::vector<std::string>& names) {
+    groups_ = names;
     TRY(std::string file, find_plugin("bench"));
     TRY(Bytes image, read_plugin(file));
     TRY_VOID(client_->admin().install_plugin(image, 30s).get());
-    groups_ = names;
     Result<void> made;
     auto create = [&](std::size_t i) {
         return client_->admin().create_group(names[i], "quorate.bench", "", members_, 60s);
@@ -128,10 +139,8 @@ Result<void> BenchTarget::make_groups(const std::vector<std::string>& names) {
 }
 
 void BenchTarget::remove_groups() {
-    std::lock_guard lock(changing_);
     auto remove = [this](std::size_t i) { return client_->admin().delete_group(groups_[i], 20s); };
     some_at_once(groups_.size(), remove, [](const auto&) { return true; });
-    groups_.clear();
 }
 
 }  // namespace quorate::cli

@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,10 +22,10 @@ class BenchTarget {
     ~BenchTarget();
     BenchTarget(const BenchTarget&) = delete;
 
-    // Groups of the bench machine with a member on each of members(). Also after an error, remove_groups().
+    // Groups of the bench machine with a member on each of members().
     Result<void> make_groups(const std::vector<std::string>& names);
     void remove_groups();
-    void keep_groups() { groups_.clear(); }
+    void keep_groups() { kept_ = true; }
 
     client::Client& client() { return *client_; }
     const client::ClientOptions& connection() const { return connection_; }
@@ -39,6 +38,7 @@ class BenchTarget {
     BenchTarget() = default;
     Result<void> start_hosts(const std::string& directory, std::uint64_t hosts);
     Result<void> choose_members(Invocation& call);
+    Result<void> make(const std::vector<std::string>& names);
     void clean_up();
 
     EndingSignalsHeld held_;  // those that come while hosts start wait until all are there
@@ -47,9 +47,10 @@ class BenchTarget {
     std::unique_ptr<client::Client> client_;
     std::vector<std::string> members_;
     std::vector<pid_t> processes_;
-    std::mutex changing_;              // while groups are made or removed
-    std::vector<std::string> groups_;  // that there may be
-    std::atomic<bool> ending_ = false;
+    std::vector<std::string> groups_;  // that there may be; changed only while they are made
+    std::atomic<bool> making_ = false;
+    std::atomic<bool> kept_ = false;
+    std::atomic<bool> ending_ = false;  // by a signal's thread: nothing more is made
     std::optional<OnEndingSignal> signals_;
 };
 

@@ -40,7 +40,7 @@ def thousands(value):
 
 
 HEAD = ("ROW", "OURS", "FLOOR", "RATIO", "GOAL", "MET")
-WIDTHS = (13, 34, 22, 8, 30, 3)
+WIDTHS = (13, 34, 24, 10, 30, 3)
 
 
 def line(cells):

@@ -20,7 +20,8 @@ def window_1(tools):
     p50, p99 = median(ours, "p50_us"), median(ours, "p99_us")
     ratio = median([a["p50_us"] / b["p50_us"] for a, b in zip(ours, floor)])
     return Found(f"p50 {p50:.0f} us, p99 {p99:.0f} us", "p50 1.3 x the floor's, p99 3 x p50",
-                 ratio <= 1.3 and p99 <= 3 * p50, f"p50 {median(floor, 'p50_us'):.0f} us", f"{ratio:.2f}")
+                 ratio <= 1.3 and p99 <= 3 * p50,
+                 f"p50 {median(floor, 'p50_us'):.0f} us, p99 {median(floor, 'p99_us'):.0f} us", f"{ratio:.2f}")
 
 
 def window_500(tools):
@@ -74,15 +75,18 @@ def one_member(tools):
                  f"batches of {thousands(median([p[2] for p in pairs]))} bytes")
 
 
-# Twenty commands of each group are unanswered: what a group does at a time costs it the same for one or for many.
+# What a group does at a time costs it the same for one command or for many: so with few unanswered in each, and with
+# more, against what one group takes at its best.
 def groups_1000(tools):
     with tools.cluster() as cluster:
-        def ours(groups):
-            return cluster.bench("--clients", 5, "--window", 4000, "--groups", groups, "--seconds", SECONDS)
-        many, one = interleaved(3, lambda: ours(1000), lambda: ours(1))
-    ratio = median([a["ops_s"] / b["ops_s"] for a, b in zip(many, one)])
-    return Found(f"{thousands(median(many, 'ops_s'))}/s", "0.7 x one group's", ratio >= 0.7,
-                 f"{thousands(median(one, 'ops_s'))}/s (1 group)", f"{ratio:.2f}")
+        def ours(groups, clients):
+            return cluster.bench("--clients", clients, "--window", 4000, "--groups", groups, "--seconds", SECONDS)
+        few, more, one = interleaved(3, lambda: ours(1000, 5), lambda: ours(1000, 40), lambda: ours(1, 5))
+    def ratio(many):
+        return median([a["ops_s"] / b["ops_s"] for a, b in zip(many, one)])
+    return Found(f"{thousands(median(few, 'ops_s'))}/s; {thousands(median(more, 'ops_s'))}/s", "0.7 x one group's",
+                 ratio(more) >= 0.7, f"{thousands(median(one, 'ops_s'))}/s (1 group)",
+                 f"{ratio(few):.2f}; {ratio(more):.2f}", "20 commands of each group unanswered; 160")
 
 
 def counters(tools, cluster):
