@@ -51,6 +51,10 @@ void EngineLogStore::read(GroupId group, Index from, Index to, std::uint64_t max
                          .done = std::move(done)});
 }
 
+void EngineLogStore::recover(GroupId group, Executor& on, RecoverDone done) {
+    submit(request::Recover{.group = group, .on = &on, .done = std::move(done)});
+}
+
 void EngineLogStore::release(GroupId group, EntryId up_to) {
     submit(request::Release{group, up_to});
 }

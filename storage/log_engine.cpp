@@ -32,9 +32,12 @@ LogEngine::LogEngine(LogOptions options, Environment environment, AuditedLog&& l
     watermark_ = std::make_unique<WatermarkKeeper>(std::move(log.watermark));
     for (auto& [id, found] : log.groups) {
         Group& group = groups_[id];
-        group.base = found.image.base.index;
+        group.base = found.image.base;
         group.last = found.image.last;
         group.hard = found.image.hard;
+        if (found.image.damage) {
+            group.damage = std::make_unique<RecoveredLog::Damage>(*found.image.damage);
+        }
         group.chain = found.image.chain;
         group.recent = std::move(found.recent);
         // Which files it stands in is not kept: all that are there may hold it.
@@ -280,7 +283,7 @@ void LogEngine::settle() {
     // cuts it off.
     for (const auto& [id, group] : groups_) {
         bool stands = group.truncated_in <= job.files.back();
-        job.groups.emplace(id, stands ? group.base : Index());
+        job.groups.emplace(id, stands ? group.base.index : Index());
     }
     environment_.aside.run(Aside::Lane::settling, [this, job = std::move(job)] {
         events_.post(Settled{.mark = settler_->run(job), .files = job.files});

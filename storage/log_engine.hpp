@@ -105,7 +105,7 @@ class LogEngine {
 
  private:
     struct Group {
-        Index base;
+        EntryId base;
         Index last;
         raft::HardState hard;
         std::uint64_t chain = 0;
@@ -115,6 +115,7 @@ class LogEngine {
         std::uint64_t truncated_in = 0;  // the last file that cuts off entries of earlier ones
         bool in_watermark = true;        // unchanged since the watermark was last written
         bool refused = false;            // a store broke the contract: none after it counts
+        std::unique_ptr<const RecoveredLog::Damage> damage;  // until it is repaired
     };
 
     LogEngine(LogOptions options, Environment environment, AuditedLog&& log);
@@ -129,6 +130,7 @@ class LogEngine {
     void on(request::Detach&& detach);
     void on(request::Write&& write);
     void on(request::Read&& read) { reads_.push_back(std::move(read)); }
+    void on(request::Recover&& recover) { recoveries_.push_back(std::move(recover)); }
     void on(request::Release&& release);
     void on(request::Repaired&& repaired);
     void on(request::Nudge&&) {}
@@ -139,7 +141,10 @@ class LogEngine {
     void serve_reads();
     void serve(request::Read&& read);
     ReadPlan plan(Group& group, request::Read&& read);
-    void execute(ReadPlan&& plan);
+    void serve(request::Recover&& recover);
+    // Runs `find` aside; what it gives goes to whoever asked, or the request is made again.
+    template <class Request, class Find>
+    void find_aside(const Request& request, Find find);
 
     // Files, in log_engine.cpp.
     void append(GroupId id, Group& group, RecordHeader header, const Bytes& payload = {});
@@ -180,7 +185,9 @@ class LogEngine {
     std::deque<Request> queue_;
     std::unordered_map<GroupId, Group> groups_;
     LogReports reports_;
-    std::vector<request::Read> reads_;  // of this batch: served once all of it is in the files
+    // Of this batch: served once all of it is in the files.
+    std::vector<request::Read> reads_;
+    std::vector<request::Recover> recoveries_;
 
     WalFile current_;
     std::uint64_t offset_ = 0;  // in the current file, where the batch will be written

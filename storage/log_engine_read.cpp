@@ -8,6 +8,7 @@ namespace quorate::storage {
 namespace {
 
 constexpr std::uint64_t window_bytes = std::uint64_t{256} * 1024;
+constexpr std::uint64_t recover_bytes = std::uint64_t{1024} * 1024;  // of settled entries at a time
 
 }  // namespace
 
@@ -21,14 +22,38 @@ Result<std::vector<raft::Entry>> LogReader::run(const ReadPlan& plan) {
         for (const raft::Entry& entry : entries) bytes += entry.payload.size();
         if (entries.back().id.index < plan.settled_to) return entries;
     }
-    for (const auto& [index, slot] : plan.pieces) {
-        bytes += slot.length;
+    for (const ReadPlan::Piece& piece : plan.pieces) {
+        bytes += piece.slot.length;
         if (!entries.empty() && bytes > plan.read.max_bytes) break;
-        TRY(Bytes content, payload(slot));
-        entries.push_back(
-            {.id = {slot.term, index}, .kind = slot.kind, .payload = std::move(content)});
+        TRY(raft::Entry found, entry(piece));
+        entries.push_back(std::move(found));
     }
     return entries;
+}
+
+Result<RecoveredLog> LogReader::run(const RecoverPlan& plan) {
+    window_.clear();
+    RecoveredLog log = plan.log;
+    for (Index at = log.base.index.next(); at <= plan.settled_to;) {
+        TRY(auto entries, settled_.read(log.group, at, plan.settled_to, recover_bytes));
+        for (raft::Entry& one : entries) {
+            raft::extend(log.runs, one.id);
+            if (one.kind == raft::EntryKind::membership) log.memberships.push_back(std::move(one));
+        }
+        at = entries.back().id.index.next();
+    }
+    for (const raft::TermRun& run : plan.recent_runs) raft::extend(log.runs, {run.term, run.first});
+    for (const ReadPlan::Piece& piece : plan.memberships) {
+        TRY(raft::Entry found, entry(piece));
+        log.memberships.push_back(std::move(found));
+    }
+    return log;
+}
+
+Result<raft::Entry> LogReader::entry(const ReadPlan::Piece& piece) {
+    const auto& [index, slot] = piece;
+    TRY(Bytes content, payload(slot));
+    return raft::Entry{.id = {slot.term, index}, .kind = slot.kind, .payload = std::move(content)};
 }
 
 Result<Bytes> LogReader::payload(const Slot& slot) {

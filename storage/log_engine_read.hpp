@@ -23,6 +23,14 @@ struct ReadPlan {
     std::vector<Piece> pieces;
 };
 
+// What the engine knows of a group's log as it stands, and where the rest is to be found.
+struct RecoverPlan {
+    RecoveredLog log;  // without runs and memberships
+    Index settled_to;  // entries after the base up to here have settled
+    std::vector<raft::TermRun> recent_runs;
+    std::vector<ReadPlan::Piece> memberships;  // of those that have not settled
+};
+
 // Thread: the reading thread.
 class LogReader {
  public:
@@ -32,8 +40,11 @@ class LogReader {
     // Errc::corrupt or not_found may also mean that entries have moved since the plan was made: then
     // a new plan finds them.
     Result<std::vector<raft::Entry>> run(const ReadPlan& plan);
+    // The same.
+    Result<RecoveredLog> run(const RecoverPlan& plan);
 
  private:
+    Result<raft::Entry> entry(const ReadPlan::Piece& piece);
     Result<Bytes> payload(const Slot& slot);
     Result<void> open(std::uint64_t file);
     Result<ByteView> window(std::uint64_t offset, std::uint64_t length);

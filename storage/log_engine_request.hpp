@@ -64,6 +64,12 @@ struct Read {
     LogStore::ReadDone done;
     int attempt = 0;
 };
+struct Recover {
+    GroupId group;
+    Executor* on = nullptr;
+    LogStore::RecoverDone done;
+    int attempt = 0;
+};
 struct Release {
     GroupId group;
     EntryId up_to;
@@ -77,7 +83,7 @@ struct Nudge {};
 }  // namespace request
 
 using Request = std::variant<request::Create, request::Update, request::Erase, request::Attach,
-                             request::Detach, request::Write, request::Read, request::Release,
-                             request::Repaired, request::Nudge>;
+                             request::Detach, request::Write, request::Read, request::Recover,
+                             request::Release, request::Repaired, request::Nudge>;
 
 }  // namespace quorate::storage

@@ -83,7 +83,7 @@ void LogEngine::on(request::Write&& write) {
 }
 
 bool LogEngine::accepts(const Group& group, const raft::Store& store) const {
-    Index base = store.reset ? store.reset->index : group.base;
+    Index base = store.reset ? store.reset->index : group.base.index;
     Index last = store.reset ? store.reset->index : group.last;
     if (store.truncate_from) {
         if (*store.truncate_from <= base) return false;
@@ -118,7 +118,8 @@ void LogEngine::write_store(GroupId id, Group& group, raft::Store& store) {
                 .index = store.reset->index,
                 .term = store.reset->term});
         group.recent.clear();
-        group.base = group.last = store.reset->index;
+        group.base = *store.reset;
+        group.last = store.reset->index;
     }
     if (truncates) {
         append(id, group,
@@ -146,10 +147,10 @@ void LogEngine::on(request::Release&& release) {
     if (found == groups_.end()) return;
     Group& group = found->second;
     Index up_to = std::min(release.up_to.index, group.last);
-    if (up_to <= group.base) return;
+    if (up_to <= group.base.index) return;
     append(release.group, group,
            {.kind = RecordKind::release, .index = up_to, .term = release.up_to.term});
-    group.base = up_to;
+    group.base = {release.up_to.term, up_to};
     group.recent.drop_to(up_to);
 }
 
@@ -157,10 +158,12 @@ void LogEngine::on(request::Repaired&& repaired) {
     auto group = groups_.find(repaired.group);
     if (group == groups_.end()) return;
     append(repaired.group, group->second, {.kind = RecordKind::repaired});
+    group->second.damage.reset();
 }
 
 void LogEngine::serve_reads() {
     for (request::Read& read : std::exchange(reads_, {})) serve(std::move(read));
+    for (request::Recover& recover : std::exchange(recoveries_, {})) serve(std::move(recover));
 }
 
 void LogEngine::serve(request::Read&& read) {
@@ -168,9 +171,9 @@ void LogEngine::serve(request::Read&& read) {
     std::optional<Error> error;
     if (group == groups_.end()) {
         error = fail(Errc::no_such_group, name_of(read.group) + " is not in the log");
-    } else if (read.from <= group->second.base) {
+    } else if (read.from <= group->second.base.index) {
         error = fail(Errc::compacted, name_of(read.group) + ": entries up to " +
-                                          std::to_string(group->second.base.value()) +
+                                          std::to_string(group->second.base.index.value()) +
                                           " are released; " + std::to_string(read.from.value()) +
                                           " was asked for");
     } else if (read.from > group->second.last || read.to < read.from) {
@@ -178,8 +181,12 @@ void LogEngine::serve(request::Read&& read) {
                                           std::to_string(group->second.last.value()) + "; " +
                                           std::to_string(read.from.value()) + " was asked for");
     }
-    if (!error) return execute(plan(group->second, std::move(read)));
-    read.on->post([done = std::move(read.done), error = std::move(*error)] { done(error); });
+    if (error) {
+        read.on->post([done = std::move(read.done), error = std::move(*error)] { done(error); });
+        return;
+    }
+    ReadPlan found = plan(group->second, std::move(read));
+    find_aside(found.read, [this, found] { return reader_->run(found); });
 }
 
 ReadPlan LogEngine::plan(Group& group, request::Read&& read) {
@@ -201,18 +208,39 @@ ReadPlan LogEngine::plan(Group& group, request::Read&& read) {
     return plan;
 }
 
-void LogEngine::execute(ReadPlan&& plan) {
-    Executor* on = plan.read.on;
-    environment_.aside.run(Aside::Lane::reading, [this, plan = std::move(plan), on] {
-        auto found = reader_->run(plan);
-        if (!found.has_value() && plan.read.attempt < read_attempts) {
+void LogEngine::serve(request::Recover&& recover) {
+    auto found = groups_.find(recover.group);
+    if (found == groups_.end()) {
+        Error error = fail(Errc::no_such_group, name_of(recover.group) + " is not in the log");
+        recover.on->post([done = std::move(recover.done), error] { done(error); });
+        return;
+    }
+    const Group& group = found->second;
+    RecoverPlan plan{
+        .log = {
+            .group = recover.group, .hard = group.hard, .base = group.base, .last = group.last}};
+    if (group.damage) plan.log.damage = *group.damage;
+    plan.settled_to = group.recent.empty() ? group.last : group.recent.first().prev();
+    for (Index at = plan.settled_to.next(); at <= group.last; at = at.next()) {
+        const Slot& slot = *group.recent.find(at);
+        raft::extend(plan.recent_runs, {slot.term, at});
+        if (slot.kind == raft::EntryKind::membership) plan.memberships.push_back({at, slot});
+    }
+    find_aside(recover, [this, plan = std::move(plan)] { return reader_->run(plan); });
+}
+
+template <class Request, class Find>
+void LogEngine::find_aside(const Request& request, Find find) {
+    environment_.aside.run(Aside::Lane::reading, [this, request, find = std::move(find)] {
+        auto found = find();
+        if (!found.has_value() && request.attempt < read_attempts) {
             // They may have moved, from the log's files to the settled log: asked again, it knows.
-            request::Read again = plan.read;
+            Request again = request;
             ++again.attempt;
             environment_.post(std::move(again));
             return;
         }
-        on->post([done = plan.read.done, found = std::move(found)] { done(found); });
+        request.on->post([done = request.done, found = std::move(found)] { done(found); });
     });
 }
 

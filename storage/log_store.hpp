@@ -83,6 +83,12 @@ class LogStore {
     virtual void read(GroupId group, Index from, Index to, std::uint64_t max_bytes, Executor& on,
                       ReadDone done) = 0;
 
+    // What take_recovered() would say of one group if the store were opened now, but for the registration:
+    // for a member that starts again while others go on. All that was written before is durable when `done`
+    // runs, on `on`. Pre: no client is attached to it. Errc::no_such_group, corrupt.
+    using RecoverDone = std::function<void(Result<RecoveredLog>)>;
+    virtual void recover(GroupId group, Executor& on, RecoverDone done) = 0;
+
     // Entries up to and including `up_to` are no longer needed: a durable snapshot covers them.
     virtual void release(GroupId group, EntryId up_to) = 0;
 

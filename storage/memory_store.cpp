@@ -90,9 +90,7 @@ RecoveredLog MemoryStore::Log::recovered(GroupId group) const {
                        .last = last(),
                        .damage = damage};
     for (const raft::Entry& entry : entries) {
-        if (found.runs.empty() || found.runs.back().term != entry.id.term) {
-            found.runs.push_back({entry.id.index, entry.id.term});
-        }
+        raft::extend(found.runs, entry.id);
         if (entry.kind == raft::EntryKind::membership) found.memberships.push_back(entry);
     }
     return found;
@@ -232,6 +230,19 @@ void MemoryStore::read(GroupId group, Index from, Index to, std::uint64_t max_by
         return entries;
     });
     on.post([done = std::move(done), found = std::move(found)] { done(found); });
+}
+
+void MemoryStore::recover(GroupId group, Executor& on, RecoverDone done) {
+    auto find = [this, group]() -> Result<RecoveredLog> {
+        return state_->with([group](State& state) -> Result<RecoveredLog> {
+            auto found = state.durable.find(group);
+            if (found != state.durable.end()) return found->second.recovered(group);
+            return fail(Errc::no_such_group, group_name(group) + " is not in the log");
+        });
+    };
+    perform(
+        [](Logs&) {},
+        [find, &on, done = std::move(done)] { on.post([found = find(), done] { done(found); }); });
 }
 
 void MemoryStore::release(GroupId group, EntryId up_to) {

@@ -40,6 +40,7 @@ class MemoryStore final : public LogStore {
     void write(GroupId group, raft::Store store) override;
     void read(GroupId group, Index from, Index to, std::uint64_t max_bytes, Executor& on,
               ReadDone done) override;
+    void recover(GroupId group, Executor& on, RecoverDone done) override;
     void release(GroupId group, EntryId up_to) override;
     void repaired(GroupId group) override;
     Space space() const override;

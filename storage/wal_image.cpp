@@ -15,7 +15,7 @@ void cut_runs(std::vector<raft::TermRun>& runs, Index last) {
 }  // namespace
 
 void GroupImage::append(EntryId id, raft::EntryKind kind) {
-    if (runs.empty() || runs.back().term != id.term) runs.push_back({id.index, id.term});
+    raft::extend(runs, id);
     if (kind == raft::EntryKind::membership) memberships.push_back(id.index);
     last = id.index;
 }

@@ -388,6 +388,10 @@ struct TermRun {
     Term term;
     friend bool operator==(const TermRun&, const TermRun&) = default;
 };
+// With one more entry at the end. Pre: it follows the last one.
+inline void extend(std::vector<TermRun>& runs, EntryId next) {
+    if (runs.empty() || runs.back().term != next.term) runs.push_back({next.index, next.term});
+}
 
 // What a core starts from. A member that was never started has no runs, an empty `base` and the
 // initial membership: the first members all name each other; one that joins later is given the

@@ -73,6 +73,14 @@ Result<std::vector<raft::Entry>> GroupOf::read(std::uint64_t from, std::uint64_t
     return *answer;
 }
 
+Result<RecoveredLog> GroupOf::recover() {
+    std::optional<Result<RecoveredLog>> answer;
+    host_->store().recover(id_, host_->executor, [&](auto result) { answer = std::move(result); });
+    wait_for([&] { return answer.has_value(); });
+    if (!answer) return fail(Errc::deadline_exceeded, "no answer came");
+    return *answer;
+}
+
 std::vector<std::string> GroupOf::read_texts(std::uint64_t from, std::uint64_t to) {
     auto entries = read(from, to);
     if (!entries.has_value()) return {to_string(entries.error())};

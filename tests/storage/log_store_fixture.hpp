@@ -104,6 +104,7 @@ class GroupOf {
     Result<std::vector<raft::Entry>> read(std::uint64_t from, std::uint64_t to,
                                           std::uint64_t max_bytes = 1 << 30);
     std::vector<std::string> read_texts(std::uint64_t from, std::uint64_t to);
+    Result<RecoveredLog> recover();
     void release(std::uint64_t index, std::uint64_t term) {
         host_->store().release(id_, {Term(term), Index(index)});
     }

@@ -323,6 +323,9 @@ TEST_F(WalDamage, the_vote_that_the_watermark_knows_is_not_given_again) {
     const RecoveredLog* log = find(logs, GroupId(1));
     ASSERT_TRUE(log->damage);
     EXPECT_EQ(log->hard, (raft::HardState{Term(999), MemberId(9)}));
+    EXPECT_EQ(GroupOf(host, 1).recover()->damage->what, log->damage->what);
+    host.store().repaired(GroupId(1));
+    EXPECT_FALSE(GroupOf(host, 1).recover()->damage);
 }
 
 TEST_F(WalDamage, a_rotten_record_is_found_when_its_file_settles) {
