@@ -80,6 +80,12 @@ group::RequestBody request_body(schema::Request::Reader in, const Source& source
             return group::PingRequest{};
         case schema::Request::RESERVE_NAME:
             return reserve_name(in.getReserveName());
+        case schema::Request::STOP_MEMBER:
+            return group::StopMemberRequest{group_id(in.getStopMember())};
+        case schema::Request::RESTART_MEMBER:
+            return group::RestartMemberRequest{group_id(in.getRestartMember())};
+        case schema::Request::CAMPAIGN:
+            return group::CampaignRequest{group_id(in.getCampaign())};
     }
     throw Refused("an unknown kind of request");
 }

@@ -197,6 +197,15 @@ void put(const group::TransferRequest& body, schema::Request::Builder out) {
 void put(const group::DeleteGroupRequest& body, schema::Request::Builder out) {
     out.setDeleteGroup(body.group.value());
 }
+void put(const group::StopMemberRequest& body, schema::Request::Builder out) {
+    out.setStopMember(body.group.value());
+}
+void put(const group::RestartMemberRequest& body, schema::Request::Builder out) {
+    out.setRestartMember(body.group.value());
+}
+void put(const group::CampaignRequest& body, schema::Request::Builder out) {
+    out.setCampaign(body.group.value());
+}
 void put(const group::TakeSnapshotRequest& body, schema::Request::Builder out) {
     out.setTakeSnapshot(body.group.value());
 }

@@ -120,6 +120,30 @@ class AdminServer final : public schema::Admin::Server {
         });
     }
 
+    kj::Promise<void> stopMember(StopMemberContext context) override {
+        auto in = context.getParams();
+        return answer<group::Done>(client_, context, [&](auto done) {
+            service().stop_member(Source::text(in.getGroup()), Source::text(in.getHost()),
+                                  deadline(in), std::move(done));
+        });
+    }
+
+    kj::Promise<void> startMember(StartMemberContext context) override {
+        auto in = context.getParams();
+        return answer<group::Done>(client_, context, [&](auto done) {
+            service().start_member(Source::text(in.getGroup()), Source::text(in.getHost()),
+                                   deadline(in), std::move(done));
+        });
+    }
+
+    kj::Promise<void> triggerElection(TriggerElectionContext context) override {
+        auto in = context.getParams();
+        return answer<group::Done>(client_, context, [&](auto done) {
+            service().trigger_election(Source::text(in.getGroup()), Source::text(in.getHost()),
+                                       deadline(in), std::move(done));
+        });
+    }
+
     kj::Promise<void> takeSnapshot(TakeSnapshotContext context) override {
         auto in = context.getParams();
         return answer<std::vector<group::SnapshotSummary>>(client_, context, [&](auto done) {

@@ -27,6 +27,11 @@ Operation<Result<EntryId>> add_member(HostShard& shard, MemberChange change);
 Operation<Result<EntryId>> remove_member(HostShard& shard, MemberChange change);
 Operation<Result<Done>> transfer_leadership(HostShard& shard, MemberChange change);
 
+// Of the one member that lives on the named host.
+Operation<Result<Done>> stop_member(HostShard& shard, MemberChange which);
+Operation<Result<Done>> start_member(HostShard& shard, MemberChange which);
+Operation<Result<Done>> trigger_election(HostShard& shard, MemberChange which);
+
 Operation<Result<std::vector<MemberAnswer>>> list_members(HostShard& shard, Time deadline);
 Operation<Result<std::vector<MemberAnswer>>> group_members(HostShard& shard, std::string name,
                                                            bool state_hash, Time deadline);

@@ -53,7 +53,7 @@ Outcome outcome_of(const GroupKey& group, const HostName& to, Answer answer) {
 
 void Courier::submit(SharedKey group, Bytes payload, Time deadline,
                      std::function<void(Outcome)> done) {
-    Group* member = shard_.members().find(group->id);
+    Group* member = shard_.members().find_running(group->id);
     if (member != nullptr && member->is_leader() && !stopping_) {
         // The common path: one call. The slow one follows only if leadership was lost just now.
         auto fall_back = [this, group, payload, deadline, done = std::move(done)](Outcome outcome) {
@@ -99,7 +99,7 @@ Operation<Outcome> Courier::deliver(Journey journey, Bytes payload) {
 
 Operation<Outcome> Courier::attempt_submit(HostName to, Journey& journey, Bytes payload) {
     if (to == shard_.name()) {
-        Group* member = shard_.members().find(journey.group->id);
+        Group* member = shard_.members().find_running(journey.group->id);
         if (member == nullptr) {
             co_return NotApplied{
                 fail(Errc::no_such_group, place(*journey.group, to) + ": no member"), {}};
@@ -114,7 +114,7 @@ Operation<Outcome> Courier::attempt_submit(HostName to, Journey& journey, Bytes 
 }
 
 void Courier::query(SharedKey group, Query query, Time deadline, Reply<QueryAnswer> done) {
-    Group* member = shard_.members().find(group->id);
+    Group* member = shard_.members().find_running(group->id);
     bool served_here =
         member != nullptr && (query.level != ReadLevel::leader || member->is_leader());
     if (!served_here || stopping_)
@@ -155,7 +155,7 @@ Operation<Result<QueryAnswer>> Courier::ask(Journey journey, Query query) {
             Result<QueryAnswer> answer = co_await attempt_query(*to, journey, query);
             if (answer) co_return answer;
             why = answer.error();
-            Group* member = shard_.members().find(journey.group->id);
+            Group* member = shard_.members().find_running(journey.group->id);
             bool here = *to == shard_.name();
             if (here && member != nullptr && is_unfit(why.code) &&
                 query.level != ReadLevel::local) {
@@ -179,7 +179,7 @@ Operation<Result<QueryAnswer>> Courier::attempt_query(HostName to, Journey& jour
         if (!answer) co_return within("group " + quoted(journey.group->name), answer.error());
         co_return answer;
     }
-    Group* member = shard_.members().find(group);
+    Group* member = shard_.members().find_running(group);
     if (member == nullptr) {
         co_return fail(Errc::no_such_group, place(*journey.group, to) + ": no member");
     }
@@ -207,7 +207,7 @@ Operation<Result<HostName>> Courier::next_stop(Journey& journey, ReadLevel level
 std::optional<HostName> Courier::stop_by_member(Journey& journey, ReadLevel level) {
     HostName hint = std::exchange(journey.hint, {});
     if (!hint.empty() && hint != shard_.name()) return hint;
-    Group* member = shard_.members().find(journey.group->id);
+    Group* member = shard_.members().find_running(journey.group->id);
     if (member == nullptr) return std::nullopt;
     if (level != ReadLevel::leader || member->is_leader()) return shard_.name();
     HostName leader = member->leader();
@@ -218,7 +218,7 @@ std::optional<HostName> Courier::stop_by_member(Journey& journey, ReadLevel leve
 }
 
 HostName Courier::leader(GroupId group) const {
-    if (Group* member = shard_.members().find(group)) return member->leader();
+    if (Group* member = shard_.members().find_running(group)) return member->leader();
     auto route = routes_.find(group);
     return route == routes_.end() ? HostName() : route->second.leader;
 }
@@ -289,7 +289,7 @@ Error Courier::gave_up(const Journey& journey) const {
     std::string where = place(*journey.group, shard_.name());
     if (stopping_) return fail(Errc::member_stopped, where + ": the host is stopping");
     std::vector<HostName> voters;
-    if (Group* member = shard_.members().find(journey.group->id)) {
+    if (Group* member = shard_.members().find_running(journey.group->id)) {
         for (const PeerProgress& peer : member->status().members) {
             if (peer.kind == raft::VoteKind::voter) voters.push_back(peer.host);
         }

@@ -53,8 +53,10 @@ void Group::transfer_leadership(MemberId to, Time deadline, Reply<Done> done) {
     impl_->guarded([&] { impl_->transfer_leadership(to, deadline, std::move(done)); });
 }
 
-void Group::campaign() {
-    impl_->guarded([&] { impl_->campaign(); });
+Result<void> Group::campaign() {
+    Result<void> begun;
+    impl_->guarded([&] { begun = impl_->campaign(); });
+    return begun;
 }
 
 void Group::end_of_life(Time deadline, Reply<Done> done) {
@@ -101,6 +103,9 @@ void Group::shrink_cache(std::uint64_t keep) {
     impl_->guarded([&] { impl_->shrink_cache(keep); });
 }
 
+bool Group::is_stopped() const {
+    return impl_->is_stopped();
+}
 const Registration& Group::registration() const {
     return impl_->registration();
 }

@@ -99,6 +99,8 @@ class Group {
     // Answers all that waits (unknown or not_applied, correctly), closes views, detaches from the log. With
     // `hand_over`, a leader first transfers leadership, for at most one election timeout.
     void stop(bool hand_over, std::function<void()> done);
+    // stop() is done: only status() says anything any more.
+    bool is_stopped() const;
 
     // `from`, if given, is where the sender lives: a member that joined later may not know it.
     void receive(RaftEnvelope message, const HostName& from = {});
@@ -116,7 +118,9 @@ class Group {
         std::variant<raft::AddMember, raft::RemoveMember, raft::SetVoteKind> change, Time deadline,
         Reply<EntryId> done);  // answers when committed
     void transfer_leadership(MemberId to, Time deadline, Reply<Done> done);
-    void campaign();
+    // As if nothing had been heard of a leader for an election timeout; a leader has nothing to do.
+    // Errc::not_voter, member_recovering, member_stopped, member_fenced.
+    Result<void> campaign();
     // Appends the end-of-life entry; each member ends when it applies it, the leader last.
     void end_of_life(Time deadline, Reply<Done> done);
     void take_snapshot(Reply<SnapshotSummary> done);

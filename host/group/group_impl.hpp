@@ -48,7 +48,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
                Reply<QueryAnswer> done);
     void change_membership(Changes::Change change, Time deadline, Reply<EntryId> done);
     void transfer_leadership(MemberId to, Time deadline, Reply<Done> done);
-    void campaign();
+    Result<void> campaign();
     void end_of_life(Time deadline, Reply<Done> done);
     void take_snapshot(Reply<SnapshotSummary> done);
     void list_snapshots(Reply<std::vector<SnapshotSummary>> done);
@@ -64,6 +64,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
 
     MemberStatus status() const;
     const Registration& registration() const { return registration_; }
+    bool is_stopped() const { return stopped_; }
 
     // ---- Member
     void step(raft::Input input) override;
@@ -151,6 +152,7 @@ class Group::Impl final : public Member, public storage::LogClient, public Apply
     Registration registration_;
     std::optional<storage::RecoveredLog> recovered_;
     Phase phase_ = Phase::created;
+    bool stopped_ = false;  // for good: stop() is done
     std::string trouble_;
 
     SharedHostMemory memory_;

@@ -275,6 +275,7 @@ void Group::Impl::finish_stop() {
     }
     // The caller may destroy the member in it: nothing of the member runs after it.
     background_.when_idle([this] {
+        stopped_ = true;
         if (stop_done_) env_.scheduler.post(std::exchange(stop_done_, nullptr));
     });
 }

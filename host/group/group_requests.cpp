@@ -115,8 +115,17 @@ void Group::Impl::transfer_leadership(MemberId to, Time deadline, Reply<Done> do
     changes_.transfer(to, deadline, std::move(done));
 }
 
-void Group::Impl::campaign() {
+Result<void> Group::Impl::campaign() {
+    if (!is_active()) return why_inactive();
+    const raft::Member* self = raft::find(core_->membership(), registration_.member);
+    if (self == nullptr || self->kind != raft::VoteKind::voter) {
+        return fail(Errc::not_voter, "the member is not a voter");
+    }
+    if (core_->recovering()) {
+        return fail(Errc::member_recovering, "the member lost entries and catches up");
+    }
     step(raft::Campaign{});
+    return {};
 }
 
 void Group::Impl::end_of_life(Time deadline, Reply<Done> done) {
@@ -223,9 +232,11 @@ MemberStatus Group::Impl::status() const {
     status.commands = applier_.commands();
     status.queries = queries_.answered();
     if (!core_) return status;
-    status.role = core_->role();
     status.term = core_->term();
-    status.leader = leader_host();
+    if (is_active()) {
+        status.role = core_->role();
+        status.leader = leader_host();
+    }
     status.first = core_->first();
     status.last = core_->last().index;
     status.commit = core_->commit();

@@ -73,13 +73,20 @@ struct Serve {
 
     // Runs `use` with the group's member, on its shard; or answers that there is none.
     void with_member(GroupId group, std::function<void(Group&, Respond)> use) {
+        with_members(group, [group, use = std::move(use)](Shard& members, const Respond& back) {
+            use(*members.find(group), back);
+        });
+    }
+    // The same with the members that the group's is one of.
+    void with_members(GroupId group, std::function<void(Shard&, Respond)> use) {
         std::size_t owner = shard.host().owner_of(group);
         shard.at(owner, [group, use = std::move(use),
                          back = shard.back_from<Result<ResponseBody>>(owner, std::move(respond))](
                             HostShard& there) {
-            Group* member = there.members().find(group);
-            if (member == nullptr) return back(no_member(there.name(), group));
-            use(*member, back);
+            if (there.members().find(group) == nullptr) {
+                return back(no_member(there.name(), group));
+            }
+            use(there.members(), back);
         });
     }
     // Runs an operation of shard 0 and answers with what it gives.
@@ -199,6 +206,26 @@ struct Serve {
     void operator()(DeleteGroupRequest request) {
         with_member(request.group, [deadline = deadline](Group& member, const Respond& back) {
             member.end_of_life(deadline, as<Done>(back));
+        });
+    }
+
+    void operator()(StopMemberRequest request) {
+        with_members(request.group, [group = request.group](Shard& members, const Respond& back) {
+            members.halt(group, [back] { back(ResponseBody(Done{})); });
+        });
+    }
+
+    void operator()(RestartMemberRequest request) {
+        with_members(request.group, [group = request.group](Shard& members, const Respond& back) {
+            members.restart(group, as<Done>(back));
+        });
+    }
+
+    void operator()(CampaignRequest request) {
+        with_member(request.group, [](Group& member, const Respond& back) {
+            auto begun = member.campaign();
+            if (!begun) return back(begun.error());
+            back(ResponseBody(Done{}));
         });
     }
 

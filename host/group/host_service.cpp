@@ -77,6 +77,30 @@ void HostShard::transfer_leadership(const std::string& group, const HostName& to
                     [this, change] { return group::transfer_leadership(*this, change); });
 }
 
+void HostShard::stop_member(const std::string& group, const HostName& host, Time deadline,
+                            Reply<Done> done) {
+    MemberChange which{group, host, raft::VoteKind::voter, deadline};
+    carry_out<Done>("stop the member of group " + quoted(group) + " on host " + quoted(host),
+                    deadline, std::move(done),
+                    [this, which] { return group::stop_member(*this, which); });
+}
+
+void HostShard::start_member(const std::string& group, const HostName& host, Time deadline,
+                             Reply<Done> done) {
+    MemberChange which{group, host, raft::VoteKind::voter, deadline};
+    carry_out<Done>("start the member of group " + quoted(group) + " on host " + quoted(host),
+                    deadline, std::move(done),
+                    [this, which] { return group::start_member(*this, which); });
+}
+
+void HostShard::trigger_election(const std::string& group, const HostName& host, Time deadline,
+                                 Reply<Done> done) {
+    MemberChange which{group, host, raft::VoteKind::voter, deadline};
+    carry_out<Done>(
+        "have the member of group " + quoted(group) + " on host " + quoted(host) + " campaign",
+        deadline, std::move(done), [this, which] { return group::trigger_election(*this, which); });
+}
+
 void HostShard::take_snapshot(const std::string& group, const HostName& host, Time deadline,
                               Reply<std::vector<SnapshotSummary>> done) {
     carry_out<std::vector<SnapshotSummary>>("take snapshots of group " + quoted(group), deadline,

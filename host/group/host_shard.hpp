@@ -72,6 +72,12 @@ class HostShard final : public HostService, public PeerReceiver, ShardObserver {
                        Reply<EntryId> done) override;
     void transfer_leadership(const std::string& group, const HostName& to, Time deadline,
                              Reply<Done> done) override;
+    void stop_member(const std::string& group, const HostName& host, Time deadline,
+                     Reply<Done> done) override;
+    void start_member(const std::string& group, const HostName& host, Time deadline,
+                      Reply<Done> done) override;
+    void trigger_election(const std::string& group, const HostName& host, Time deadline,
+                          Reply<Done> done) override;
     void take_snapshot(const std::string& group, const HostName& host, Time deadline,
                        Reply<std::vector<SnapshotSummary>> done) override;
     void list_snapshots(const std::string& group, Time deadline,

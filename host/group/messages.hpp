@@ -107,6 +107,15 @@ struct TransferRequest {  // to the leader
 struct DeleteGroupRequest {  // to the leader
     GroupId group;
 };
+struct StopMemberRequest {  // this and the next two: to whoever carries the member
+    GroupId group;
+};
+struct RestartMemberRequest {
+    GroupId group;
+};
+struct CampaignRequest {
+    GroupId group;
+};
 struct TakeSnapshotRequest {
     GroupId group;
 };
@@ -138,7 +147,8 @@ using RequestBody =
     std::variant<SubmitRequest, QueryRequest, LocateRequest, StartMemberRequest,
                  DeleteMemberRequest, StatusRequest, ChangeMemberRequest, TransferRequest,
                  DeleteGroupRequest, TakeSnapshotRequest, ListSnapshotsRequest, PluginOfferRequest,
-                 PluginFetchRequest, PluginListRequest, PingRequest, ReserveNameRequest>;
+                 PluginFetchRequest, PluginListRequest, PingRequest, ReserveNameRequest,
+                 StopMemberRequest, RestartMemberRequest, CampaignRequest>;
 
 struct Done {};
 struct Piece {

@@ -106,11 +106,11 @@ bool SeenRequests::first_time(const HostName& from, std::uint64_t id) {
 }
 
 std::string_view name_of(const RequestBody& body) {
-    static constexpr std::array<std::string_view, 16> names = {
-        "submit",        "query",         "locate",         "start member",
-        "delete member", "status",        "change member",  "transfer",
-        "delete group",  "take snapshot", "list snapshots", "offer plugin",
-        "fetch plugin",  "list plugins",  "ping",           "reserve name"};
+    static constexpr std::array<std::string_view, 19> names = {
+        "submit",         "query",         "locate",         "start member", "delete member",
+        "status",         "change member", "transfer",       "delete group", "take snapshot",
+        "list snapshots", "offer plugin",  "fetch plugin",   "list plugins", "ping",
+        "reserve name",   "stop member",   "restart member", "campaign"};
     static_assert(names.size() == std::variant_size_v<RequestBody>);
     return names[body.index()];
 }

@@ -18,7 +18,7 @@ Operation<Done> campaign_when_ready(HostShard& owner, GroupId group) {
         Group* member = owner.members().find(group);
         if (member == nullptr || !member->leader().empty()) break;
         if (!member->status().members.empty()) {
-            member->campaign();
+            static_cast<void>(member->campaign());
             break;
         }
         Woken woken = co_await owner.waiting().until(owner.now() + owner.options().backoff_first);

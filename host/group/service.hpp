@@ -87,6 +87,18 @@ class HostService {
     // To the named host's member, or (empty) to the most up-to-date. Answers when it leads.
     virtual void transfer_leadership(const std::string& group, const HostName& to, Time deadline,
                                      Reply<Done> done) = 0;
+    // The named host's member falls silent, keeps its data, and stays so until start_member() or the
+    // host's next start; a leader hands over first. Fine if it was stopped. ra:stop_server.
+    virtual void stop_member(const std::string& group, const HostName& host, Time deadline,
+                             Reply<Done> done) = 0;
+    // ... starts again, from its data. Errc::already_started. ra:restart_server.
+    virtual void start_member(const std::string& group, const HostName& host, Time deadline,
+                              Reply<Done> done) = 0;
+    // ... campaigns, as if it had not heard of a leader for an election timeout; answers at once. Fine if it
+    // leads. A leader that the others hear goes on, unlike ra's: transfer_leadership() moves that.
+    // Errc::not_voter. ra:trigger_election.
+    virtual void trigger_election(const std::string& group, const HostName& host, Time deadline,
+                                  Reply<Done> done) = 0;
     // On the named host, or on all members (empty).
     virtual void take_snapshot(const std::string& group, const HostName& host, Time deadline,
                                Reply<std::vector<SnapshotSummary>> done) = 0;

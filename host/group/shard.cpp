@@ -67,6 +67,11 @@ Group* Shard::find(GroupId group) const {
     return found == groups_.end() ? nullptr : found->second.get();
 }
 
+Group* Shard::find_running(GroupId group) const {
+    Group* member = find(group);
+    return member != nullptr && !member->is_stopped() ? member : nullptr;
+}
+
 std::vector<Group*> Shard::all() const {
     std::vector<Group*> all;
     all.reserve(groups_.size());
@@ -75,6 +80,39 @@ std::vector<Group*> Shard::all() const {
         return a->registration().name < b->registration().name;
     });
     return all;
+}
+
+void Shard::halt(GroupId group, std::function<void()> done) {
+    Group* member = find(group);
+    CHECK(member != nullptr, "only a member that is here is stopped");
+    if (member->is_stopped()) return done();
+    member->stop(true, environment_.scheduler.guard(std::move(done)));
+}
+
+void Shard::restart(GroupId group, Reply<Done> done) {
+    Group* member = find(group);
+    CHECK(member != nullptr, "only a member that is here is started again");
+    if (!member->is_stopped()) return done(fail(Errc::already_started, "the member runs"));
+    std::function<void(Result<storage::RecoveredLog>)> recovered =
+        [this, registration = member->registration(),
+         done = std::move(done)](Result<storage::RecoveredLog> log) {
+            restart_from(registration, std::move(log), done);
+        };
+    environment_.log.recover(group, environment_.scheduler.shard(),
+                             environment_.scheduler.guard(std::move(recovered)));
+}
+
+// Meanwhile it may have been erased, or somebody else may have started it.
+void Shard::restart_from(const Registration& member, Result<storage::RecoveredLog> log,
+                         const Reply<Done>& done) {
+    if (!log) return done(log.error());
+    Group* there = find(member.group);
+    if (stopping_ || there == nullptr || there->registration().member != member.member) {
+        return done(fail(Errc::member_stopped, "the member is being removed, or its host stops"));
+    }
+    if (!there->is_stopped()) return done(fail(Errc::already_started, "the member runs"));
+    groups_.erase(member.group);
+    start(member, std::move(*log), [done] { done(Done{}); });
 }
 
 void Shard::erase(GroupId group, Reply<Done> done) {

@@ -54,10 +54,18 @@ class Shard final : GroupLinks, GroupObserver {
     Group& start(
         Registration registration, std::optional<storage::RecoveredLog> recovered,
         std::function<void()> begun = [] {});
+    // Stops the member, which says no more than its status from then on, until restart() or the host's next
+    // start. A leader hands over first. Fine if it was stopped. Pre: find(group).
+    void halt(GroupId group, std::function<void()> done);
+    // Starts a stopped member again, from what is on disk; done when it has begun. Errc::already_started,
+    // member_stopped (it was erased meanwhile, or the shard stops), io, corrupt. Pre: find(group).
+    void restart(GroupId group, Reply<Done> done);
     // Stops the member and erases all of it; done when that is durable. Pre: find(group).
     void erase(GroupId group, Reply<Done> done);
-    // Null: none here, or on its way out.
+    // Null: none here, or on its way out. One that is stopped is here.
     Group* find(GroupId group) const;
+    // The same for whoever wants more of it than its status: null for one that is stopped, too.
+    Group* find_running(GroupId group) const;
     std::vector<Group*> all() const;
 
     // RaftEnvelope, SnapshotFetch, SnapshotPiece, LeaderCheck. Those for a group that is not here are
@@ -80,6 +88,8 @@ class Shard final : GroupLinks, GroupObserver {
     void ended(GroupId group) override;
     void caches_full() override;
 
+    void restart_from(const Registration& member, Result<storage::RecoveredLog> log,
+                      const Reply<Done>& done);
     void stop_member(GroupId group, bool hand_over, std::function<void()> done);
     void erase_files(GroupId group, Reply<Done> done);
     void answer_check(const HostName& from, const LeaderCheck& check);

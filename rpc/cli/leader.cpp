@@ -49,6 +49,19 @@ Result<int> transfer(Invocation& call) {
     return report_leader(call, "leader.transfer");
 }
 
+Result<int> elect(Invocation& call) {
+    TRY(client::Client * client, call.client());
+    TRY_VOID(client->admin()
+                 .trigger_election(call.value("group"), call.value("host"), call.timeout())
+                 .get());
+    call.out().answer(
+        "leader.elect",
+        boost::json::object{{"group", call.value("group")}, {"host", call.value("host")}},
+        fmt::format("{}@{} campaigns, if it does not lead; `quorate leader show {}` tells who does",
+                    call.value("group"), call.value("host"), call.value("group")));
+    return 0;
+}
+
 }  // namespace
 
 std::vector<Verb> leader_verbs() {
@@ -61,6 +74,13 @@ std::vector<Verb> leader_verbs() {
          {group},
          {{"to", "host to lead (default: the most up-to-date voter)", Kind::optional}},
          transfer,
+         true},
+        {"leader",
+         "elect",
+         "have a member campaign now, without waiting for an election timeout",
+         {group, {.name = "host", .help = "the host that carries the member"}},
+         {},
+         elect,
          true},
     };
 }

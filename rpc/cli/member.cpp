@@ -120,6 +120,34 @@ Result<int> remove(Invocation& call) {
     return report_change(call, "remove", "removed", entry);
 }
 
+using Told = client::Operation<Result<void>> (client::Admin::*)(std::string, std::string, Duration);
+
+Result<int> tell(Invocation& call, Told what, std::string_view verb, std::string_view done) {
+    TRY(client::Client * client, call.client());
+    TRY_VOID(
+        (client->admin().*what)(call.value("group"), call.value("host"), call.timeout()).get());
+    call.out().answer(
+        fmt::format("member.{}", verb),
+        boost::json::object{{"group", call.value("group")}, {"host", call.value("host")}},
+        fmt::format("{}@{} {}", call.value("group"), call.value("host"), done));
+    return 0;
+}
+
+Result<int> stop(Invocation& call) {
+    return tell(call, &client::Admin::stop_member, "stop", "is stopped; its data stays");
+}
+
+Result<int> start(Invocation& call) {
+    return tell(call, &client::Admin::start_member, "start", "runs");
+}
+
+Result<int> restart(Invocation& call) {
+    TRY(client::Client * client, call.client());
+    TRY_VOID(
+        client->admin().stop_member(call.value("group"), call.value("host"), call.timeout()).get());
+    return tell(call, &client::Admin::start_member, "restart", "runs again");
+}
+
 }  // namespace
 
 std::vector<Verb> member_verbs() {
@@ -148,6 +176,15 @@ std::vector<Verb> member_verbs() {
          {},
          remove,
          true},
+        {"member",
+         "stop",
+         "silence a member until it is started, or its host is; its data stays",
+         {group, host},
+         {},
+         stop,
+         true},
+        {"member", "start", "start a stopped member again", {group, host}, {}, start, true},
+        {"member", "restart", "stop a member and start it again", {group, host}, {}, restart, true},
     };
 }
 

@@ -127,6 +127,7 @@ int exit_code(Errc code) {
         case Errc::will_break_quorum:
         case Errc::not_voter:
         case Errc::already_leader:
+        case Errc::already_started:
         case Errc::member_stopped:
         case Errc::member_fenced:
         case Errc::member_recovering:

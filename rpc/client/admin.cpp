@@ -37,6 +37,16 @@ Result<void> no_value(auto&&) {
     return {};
 }
 
+// A request about a group and the host of one of its members.
+template <class Request>
+Request about_member(Request request, const std::string& group, const std::string& host,
+                     std::uint32_t ms) {
+    request.setGroup(text_of(group));
+    request.setHost(text_of(host));
+    request.setTimeoutMs(ms);
+    return request;
+}
+
 template <class List>
 void set_texts(List list, const std::vector<std::string>& texts) {
     for (unsigned i = 0; i < texts.size(); ++i) list.set(i, text_of(texts[i]));
@@ -115,11 +125,7 @@ Operation<Result<EntryId>> Admin::add_member(std::string group, std::string host
 Operation<Result<EntryId>> Admin::remove_member(std::string group, std::string host,
                                                 Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
-        auto request = admin.removeMemberRequest();
-        request.setGroup(text_of(group));
-        request.setHost(text_of(host));
-        request.setTimeoutMs(ms);
-        return request;
+        return about_member(admin.removeMemberRequest(), group, host, ms);
     };
     return ask_admin<EntryId>(connections_, timeout, Repeat::never, make,
                               [](auto& result) { return decode(result.getEntry()); });
@@ -138,15 +144,36 @@ Operation<Result<void>> Admin::transfer_leadership(std::string group, std::strin
                            [](auto& r) { return no_value(r); });
 }
 
+Operation<Result<void>> Admin::stop_member(std::string group, std::string host, Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        return about_member(admin.stopMemberRequest(), group, host, ms);
+    };
+    return ask_admin<void>(connections_, timeout, Repeat::never, make,
+                           [](auto& r) { return no_value(r); });
+}
+
+Operation<Result<void>> Admin::start_member(std::string group, std::string host, Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        return about_member(admin.startMemberRequest(), group, host, ms);
+    };
+    return ask_admin<void>(connections_, timeout, Repeat::never, make,
+                           [](auto& r) { return no_value(r); });
+}
+
+Operation<Result<void>> Admin::trigger_election(std::string group, std::string host,
+                                                Duration timeout) {
+    auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
+        return about_member(admin.triggerElectionRequest(), group, host, ms);
+    };
+    return ask_admin<void>(connections_, timeout, Repeat::never, make,
+                           [](auto& r) { return no_value(r); });
+}
+
 Operation<Result<std::vector<SnapshotSummary>>> Admin::take_snapshot(std::string group,
                                                                      std::string host,
                                                                      Duration timeout) {
     auto make = [=](schema::Admin::Client admin, std::uint32_t ms) {
-        auto request = admin.takeSnapshotRequest();
-        request.setGroup(text_of(group));
-        request.setHost(text_of(host));
-        request.setTimeoutMs(ms);
-        return request;
+        return about_member(admin.takeSnapshotRequest(), group, host, ms);
     };
     return ask_admin<std::vector<SnapshotSummary>>(
         connections_, timeout, Repeat::never, make,

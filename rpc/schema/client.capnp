@@ -254,4 +254,8 @@ interface Admin {
       -> PingResult;
   # Only where the host's configuration enables it (`quorate dev`): drop all traffic from and to these hosts.
   partition @13 (hosts :List(Text)) -> DoneResult;
+  # One member: falls silent and keeps its data; starts again from it; campaigns.
+  stopMember @14 (group :Text, host :Text, timeoutMs :UInt32) -> DoneResult;
+  startMember @15 (group :Text, host :Text, timeoutMs :UInt32) -> DoneResult;
+  triggerElection @16 (group :Text, host :Text, timeoutMs :UInt32) -> DoneResult;
 }

@@ -223,6 +223,9 @@ struct Request {
       round @28 :UInt32;
       holdUs @29 :UInt64;          # 0: given up
     }
+    stopMember @30 :UInt64;        # group, as in the next two
+    restartMember @31 :UInt64;
+    campaign @32 :UInt64;
   }
 }
 

@@ -42,6 +42,16 @@ TEST_F(AdminCalls, give_values_and_the_hosts_own_errors) {
     EXPECT_EQ(admin.server(20s).get().value().host, "h1");
 }
 
+TEST_F(AdminCalls, about_one_member_name_its_group_and_its_host) {
+    start();
+    auto admin = client->admin();
+    EXPECT_EQ(code_of(admin.stop_member("g", "h2", 20s).get()), "ok");
+    EXPECT_EQ(code_of(admin.start_member("g", "h3", 20s).get()), "ok");
+    EXPECT_EQ(code_of(admin.trigger_election("g", "h1", 20s).get()), "ok");
+    EXPECT_EQ(h1.run([&] { return h1.host().told_members; }),
+              (std::vector<std::string>{"stop g h2", "start g h3", "elect g h1"}));
+}
+
 TEST_F(AdminCalls, that_change_something_are_not_repeated_once_they_were_sent) {
     h1.host().on_delete = [this](const auto&) { h1.die_soon(); };
     start();

@@ -127,6 +127,27 @@ TEST_F(Commands, members_are_listed_with_the_hash_of_their_state) {
     EXPECT_EQ(cli.error({"member", "remove", "demo", "h9"}, 6).at("name"), "not_member");
 }
 
+TEST_F(Commands, a_member_is_stopped_and_started_while_its_host_and_its_group_go_on) {
+    wait_for_leader("demo");
+    cli.ok({"submit", "demo", "put", "a", "1"});
+    for (const char* host : {"h1", "h2", "h3"}) {
+        EXPECT_THAT(cli.ok({"member", "stop", "demo", host, "--timeout", "20s"}),
+                    HasSubstr("is stopped; its data stays"));
+        cli.ok({"member", "stop", "demo", host});
+        EXPECT_THAT(cli.ok({"member", "show", "demo", host}), HasSubstr("stopped"));
+        EXPECT_EQ(cli.error({"leader", "elect", "demo", host}, 5).at("name"), "member_stopped");
+        EXPECT_THAT(cli.ok({"query", "demo", "get", "a", "--timeout", "20s"}), HasSubstr("1"));
+        cli.ok({"member", "start", "demo", host});
+        EXPECT_EQ(cli.error({"member", "start", "demo", host}, 5).at("name"), "already_started");
+        EXPECT_EQ(
+            text_of(cli.data({"member", "restart", "demo", host, "--timeout", "20s"}), "host"),
+            host);
+        cli.ok({"leader", "elect", "demo", host});
+    }
+    EXPECT_EQ(cli.error({"member", "stop", "demo", "h9"}, 6).at("name"), "no_such_host");
+    EXPECT_EQ(cli.error({"member", "start", "nobody", "h1"}, 6).at("name"), "no_such_group");
+}
+
 TEST_F(Commands, leadership_goes_where_it_is_sent) {
     wait_for_leader("demo");
     for (const char* host : {"h1", "h2", "h3"}) {

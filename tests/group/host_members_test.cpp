@@ -23,6 +23,22 @@ struct Demo : HostCluster {
         at.service().take_snapshot("demo", host, in(10s), tell(told, in(10s)));
         return await(told);
     }
+    // "ok", or the error's name.
+    using Tell = void (group::HostService::*)(const std::string&, const std::string&, Time,
+                                              group::Reply<group::Done>);
+    std::string tell_member(Tell what, const std::string& group, const std::string& on,
+                            TestHost& at) {
+        Told<Result<group::Done>> told;
+        (at.service().*what)(group, on, in(10s), tell(told, in(10s)));
+        auto done = await(told);
+        return done ? "ok" : std::string(error_info(done.error().code).name);
+    }
+    std::string stop(const std::string& on) {
+        return tell_member(&group::HostService::stop_member, "demo", on, host("h4"));
+    }
+    std::string start(const std::string& on) {
+        return tell_member(&group::HostService::start_member, "demo", on, host("h4"));
+    }
     bool carries_member(const std::string& name) {
         Told<Result<std::vector<group::MemberAnswer>>> told;
         host(name).service().list_members(in(5s), tell(told, in(5s)));
@@ -286,6 +302,85 @@ TEST(HostMembers, tell_equal_state_hashes_when_they_hold_the_same) {
         EXPECT_TRUE(answer.status->state_hash.has_value());
         EXPECT_EQ(answer.status->applied, answers[0].status->applied);
     }
+}
+
+// ---- members that stop and start again ------------------------------------------------------------
+
+TEST(HostMembers, a_stopped_follower_is_silent_and_has_everything_when_it_starts_again) {
+    Demo cluster;
+    EXPECT_EQ(cluster.stop("h3"), "ok");
+    EXPECT_EQ(cluster.stop("h3"), "ok") << "again";
+    EXPECT_EQ(cluster.submit(cluster.host("h3"), "demo", "b"), "applied 2:b") << "by the others";
+    EXPECT_EQ(cluster.query(cluster.host("h3"), "demo", ReadLevel::linearizable, "all"), "a,b");
+    EXPECT_TRUE(cluster.carries_member("h3"));
+    EXPECT_EQ(cluster.start("h3"), "ok");
+    EXPECT_EQ(cluster.start("h3"), "already_started");
+    cluster.scheduler.run_for(1s);
+    EXPECT_EQ(cluster.query(cluster.host("h3"), "demo", ReadLevel::local, "all"), "a,b");
+    EXPECT_EQ(cluster.members(cluster.host("h4"), "demo"), "h1:leader h2:follower h3:follower");
+}
+
+TEST(HostMembers, a_leader_that_is_stopped_hands_over_first) {
+    Demo cluster;
+    EXPECT_EQ(cluster.stop("h1"), "ok");
+    EXPECT_NE(cluster.leader_of("demo").name, "h1");
+    EXPECT_EQ(cluster.submit(cluster.host("h1"), "demo", "b"), "applied 2:b");
+    EXPECT_EQ(cluster.start("h1"), "ok");
+    cluster.scheduler.run_for(1s);
+    EXPECT_EQ(cluster.query(cluster.host("h1"), "demo", ReadLevel::local, "all"), "a,b");
+}
+
+TEST(HostMembers, all_stopped_and_started_again_remember_what_they_acknowledged) {
+    Demo cluster;
+    for (const char* host : {"h2", "h3", "h1"}) EXPECT_EQ(cluster.stop(host), "ok");
+    for (const char* host : {"h2", "h3", "h1"}) EXPECT_EQ(cluster.start(host), "ok");
+    EXPECT_EQ(cluster.submit(cluster.host("h2"), "demo", "b"), "applied 2:b");
+}
+
+TEST(HostMembers, a_stopped_one_is_removed_and_deleted_as_any_other) {
+    Demo cluster;
+    EXPECT_EQ(cluster.stop("h3"), "ok");
+    ASSERT_TRUE(cluster.remove(cluster.host("h1"), "demo", "h3").has_value());
+    EXPECT_FALSE(cluster.carries_member("h3"));
+    EXPECT_EQ(cluster.start("h3"), "not_member");
+    EXPECT_EQ(cluster.stop("h2"), "ok") << "one of two is left";
+    EXPECT_EQ(cluster.start("h2"), "ok");
+}
+
+TEST(HostMembers, what_stops_with_its_host_starts_with_it) {
+    Demo cluster;
+    EXPECT_EQ(cluster.stop("h3"), "ok");
+    cluster.host("h3").stop();
+    cluster.host("h3").start();
+    cluster.scheduler.run_for(1s);
+    EXPECT_EQ(cluster.start("h3"), "already_started");
+}
+
+TEST(HostMembers, only_a_member_that_is_there_is_stopped_started_or_told_to_campaign) {
+    Demo cluster;
+    for (auto what : {&group::HostService::stop_member, &group::HostService::start_member,
+                      &group::HostService::trigger_election}) {
+        TestHost& at = cluster.host("h2");
+        EXPECT_EQ(cluster.tell_member(what, "demo", "h4", at), "not_member");
+        EXPECT_EQ(cluster.tell_member(what, "demo", "h9", at), "no_such_host");
+        EXPECT_EQ(cluster.tell_member(what, "none", "h1", at), "no_such_group");
+        EXPECT_EQ(cluster.tell_member(what, "../x", "h1", at), "name_invalid");
+        EXPECT_EQ(cluster.tell_member(what, "", "h1", at), "name_invalid");
+    }
+}
+
+TEST(HostMembers, one_that_is_told_to_campaign_deposes_no_leader_that_the_others_hear) {
+    Demo cluster;
+    auto elect = [&](const char* on) {
+        return cluster.tell_member(&group::HostService::trigger_election, "demo", on,
+                                   cluster.host("h4"));
+    };
+    EXPECT_EQ(elect("h2"), "ok");
+    EXPECT_EQ(elect("h1"), "ok") << "it leads";
+    cluster.scheduler.run_for(1s);
+    EXPECT_EQ(cluster.leader_of("demo").name, "h1");
+    ASSERT_EQ(cluster.stop("h3"), "ok");
+    EXPECT_EQ(elect("h3"), "member_stopped");
 }
 
 }  // namespace

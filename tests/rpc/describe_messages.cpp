@@ -99,6 +99,9 @@ class Text {
     }
     void field(const group::StatusRequest& m) { line("status", m.group, m.state_hash); }
     void field(const group::ChangeMemberRequest& m) { line("change", m.group, m.member, m.remove); }
+    void field(const group::StopMemberRequest& m) { line("stop member", m.group); }
+    void field(const group::RestartMemberRequest& m) { line("restart member", m.group); }
+    void field(const group::CampaignRequest& m) { line("campaign", m.group); }
     void field(const group::TransferRequest& m) { line("transfer", m.group, m.to); }
     void field(const group::DeleteGroupRequest& m) { line("end", m.group); }
     void field(const group::TakeSnapshotRequest& m) { line("take", m.group); }

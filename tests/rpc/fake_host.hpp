@@ -119,6 +119,18 @@ class FakeHost final : public group::HostService {
                              group::Reply<group::Done> done) override {
         done(group::Done{});
     }
+    void stop_member(const std::string& group, const group::HostName& host, Time,
+                     group::Reply<group::Done> done) override {
+        told("stop", group, host, done);
+    }
+    void start_member(const std::string& group, const group::HostName& host, Time,
+                      group::Reply<group::Done> done) override {
+        told("start", group, host, done);
+    }
+    void trigger_election(const std::string& group, const group::HostName& host, Time,
+                          group::Reply<group::Done> done) override {
+        told("elect", group, host, done);
+    }
     void take_snapshot(const std::string&, const group::HostName&, Time,
                        group::Reply<std::vector<group::SnapshotSummary>> done) override {
         no(done);
@@ -150,6 +162,7 @@ class FakeHost final : public group::HostService {
     std::optional<group::CreateGroup> created;
     std::function<void(const group::Reply<group::Done>&)> on_delete;
     int deleted = 0;
+    std::vector<std::string> told_members;  // "stop g h2"
     Time last_deadline;
     std::string installed;
 
@@ -157,6 +170,12 @@ class FakeHost final : public group::HostService {
     template <class Value>
     static void no(const group::Reply<Value>& done) {
         done(fail(Errc::no_such_host, "the fake does not do that"));
+    }
+
+    void told(const std::string& what, const std::string& group, const std::string& host,
+              const group::Reply<group::Done>& done) {
+        told_members.push_back(what + " " + group + " " + host);
+        done(group::Done{});
     }
 
     std::string name_;

@@ -123,6 +123,9 @@ group::RequestBody RandomMessages::request_body(std::size_t kind) {
             r = {from.id<GroupId>(), MemberId(from.number(2))};
         }
         void operator()(group::DeleteGroupRequest& r) { r = {from.id<GroupId>()}; }
+        void operator()(group::StopMemberRequest& r) { r = {from.id<GroupId>()}; }
+        void operator()(group::RestartMemberRequest& r) { r = {from.id<GroupId>()}; }
+        void operator()(group::CampaignRequest& r) { r = {from.id<GroupId>()}; }
         void operator()(group::TakeSnapshotRequest& r) { r = {from.id<GroupId>()}; }
         void operator()(group::ListSnapshotsRequest& r) { r = {from.id<GroupId>()}; }
         void operator()(group::PluginOfferRequest& r) {

@@ -31,6 +31,7 @@ void Faults::step() {
     if (now_and_then(s.partitions + s.one_way_cuts)) stage_.network.mend_cuts();
     if (now_and_then(s.membership_changes)) stage_.operators.change_membership();
     if (now_and_then(s.transfers)) stage_.operators.transfer();
+    if (now_and_then(s.stops)) stage_.operators.stop_or_start();
     if (now_and_then(s.snapshots)) stage_.operators.take_snapshot();
     if (now_and_then(1)) stage_.operators.compare_outcomes();
 }

@@ -38,6 +38,7 @@ void draw_faults(Random& random, Settings& s) {
     constexpr std::array<Duration, 4> syncs{500us, 3ms, 20ms, 80ms};
     s.sync_high = pick(random, syncs);
     s.stall = sometimes(random, 0.005);
+    s.stops = sometimes(random, 0.3);
 }
 
 void draw_group(Random& random, Settings& s) {
@@ -116,6 +117,7 @@ void make_stormy(Random& random, Settings& s) {
     s.snapshots = sometimes(random, 0.2 * per_timeout);
     s.harass = 0.3;
     s.fault_step = timeout / 4;
+    s.stops = sometimes(random, 0.05 * per_timeout);
 }
 
 Settings draw_calm(Random& random, std::uint64_t seed) {
@@ -178,7 +180,7 @@ std::string Settings::text() const {
            number("partitions", partitions) + number("one_way", one_way_cuts) +
            number("crashes", crashes) + number("after_send", crashes_after_send) +
            number("in_disk", crashes_in_disk) + number("changes", membership_changes) +
-           number("transfers", transfers) + number("stall", stall);
+           number("transfers", transfers) + number("stall", stall) + number("stops", stops);
 }
 
 }  // namespace quorate::sim

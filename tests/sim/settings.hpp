@@ -62,6 +62,7 @@ struct Settings {
     double impatient = 0;             // of changes: begun beside another
     Duration operation_timeout = 5s;  // of the operator's
     double transfers = 0;
+    double stops = 0;  // of a member, or it is started again
     double snapshots = 0;
     double harass = 0;            // probability that a new leader meets trouble at once
     Duration fault_step = 100ms;  // the grain of all these

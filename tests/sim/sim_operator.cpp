@@ -42,6 +42,26 @@ void SimOperator::take_snapshot() {
                                [](Result<std::vector<group::SnapshotSummary>>) {});
 }
 
+void SimOperator::stop_or_start() {
+    SimHost& at = any_host();
+    if (!at.serving()) return;
+    Time deadline = loop_.now() + settings_.operation_timeout;
+    auto ended = [](Result<group::Done>) {};
+    std::string host = any_host().name();
+    if (chance(random_, 0.4)) return at.service().stop_member(any_group(), host, deadline, ended);
+    at.service().start_member(any_group(), host, deadline, ended);
+}
+
+void SimOperator::start_all() {
+    for (auto& host : hosts_) {
+        if (!host->serving()) continue;
+        for (std::size_t g = 0; g < settings_.groups; ++g) {
+            host->service().start_member("g" + std::to_string(g), host->name(), loop_.now() + 2s,
+                                         [](Result<group::Done>) {});
+        }
+    }
+}
+
 void SimOperator::compare_outcomes() {
     SimHost& at = any_host();
     if (!at.serving()) return;

@@ -21,6 +21,10 @@ class SimOperator {
     void change_membership();
     void transfer();
     void take_snapshot();
+    // A member falls silent while its host lives on, or comes back.
+    void stop_or_start();
+    // Every member that is stopped on a host that serves.
+    void start_all();
     // Has the witness compare the outcome hashes of a group's members.
     void compare_outcomes();
     // Removes a member that its host does not have: an addition that was cut short

@@ -14,6 +14,14 @@ std::vector<storage::RecoveredLog> WitnessLog::take_recovered() {
     return all;
 }
 
+void WitnessLog::recover(GroupId group, Executor& on, RecoverDone done) {
+    auto found = [this, group, done = std::move(done)](Result<storage::RecoveredLog> log) {
+        if (log.has_value()) witness_.recovered(members_[group], *log);
+        done(std::move(log));
+    };
+    store_.recover(group, on, std::move(found));
+}
+
 void WitnessLog::create(GroupId group, Bytes registration, Executor& on,
                         std::function<void(Result<void>)> done) {
     auto decoded = group::decode_registration(registration.view());

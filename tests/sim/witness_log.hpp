@@ -32,9 +32,7 @@ class WitnessLog final : public storage::LogStore {
               ReadDone done) override {
         store_.read(group, from, to, max_bytes, on, std::move(done));
     }
-    void recover(GroupId group, Executor& on, RecoverDone done) override {
-        store_.recover(group, on, std::move(done));
-    }
+    void recover(GroupId group, Executor& on, RecoverDone done) override;
     void release(GroupId group, EntryId up_to) override { store_.release(group, up_to); }
     void repaired(GroupId group) override { store_.repaired(group); }
     storage::Space space() const override { return store_.space(); }

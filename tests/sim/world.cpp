@@ -174,8 +174,10 @@ class World {
         for (auto& host : hosts_) {
             if (!host->alive()) host->start();
         }
+        operator_.start_all();
         Time end = loop_.now() + healing_limit;
         run_until(loop_.now() + 5s);
+        operator_.start_all();
         for (auto& client : clients_) client->stop();
         bool quiet = run_until(end, [this] {
             return std::ranges::all_of(clients_, [](auto& client) { return client->idle(); });
