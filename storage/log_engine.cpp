@@ -159,11 +159,14 @@ void LogEngine::next_file(std::uint64_t bytes) {
                   .batch = batch_},
                  {}, offset_);
     flush();
+    needs_next_ = true;
     while (!failed_ && !next_) {
         prepare_next();
         wait_for_event();
     }
+    needs_next_ = false;
     if (failed_) return;
+    space_at_.reset();  // a file fills in less than a second
     full_.push_back(current_.number);
     current_ = std::move(*next_);
     next_.reset();
@@ -220,7 +223,7 @@ void LogEngine::wait_for_event() {
 void LogEngine::handle(Event event) {
     if (auto* file = std::get_if<Result<WalFile>>(&event)) {
         preparing_ = false;
-        if (!file->has_value()) return fail_with(file->error());
+        if (!file->has_value()) return not_prepared(file->error());
         next_ = std::move(**file);
     } else if (auto* settled = std::get_if<Settled>(&event)) {
         handle_settled(std::move(*settled));
@@ -229,6 +232,14 @@ void LogEngine::handle(Event event) {
         auto& result = std::get<MarkWritten>(event).result;
         if (!result.has_value()) fail_with(result.error());
     }
+}
+
+// The next file is made ahead: while the current one lasts, a full disk stops nothing but proposals.
+void LogEngine::not_prepared(const Error& why) {
+    if (needs_next_ || why.code != Errc::disk_full) return fail_with(why);
+    log::warning("disk_low", "proposals are refused: there is no room for the next file of the log",
+                 {{"error", why.what}});
+    space_ = Space::low;
 }
 
 void LogEngine::handle_settled(Settled settled) {
@@ -340,7 +351,8 @@ void LogEngine::look_at_space(Time now) {
     auto free = environment_.files.free_bytes();
     auto capacity = environment_.files.capacity_bytes();
     if (!free.has_value() || !capacity.has_value()) return;
-    std::uint64_t low = std::min(options_.low_bytes, *capacity / 100 * options_.low_percent);
+    std::uint64_t part = *capacity / 100 * options_.low_percent;
+    std::uint64_t low = std::min(options_.low_bytes, std::max(part, 2 * options_.file_bytes));
     Space was = space();
     if (was == Space::plenty && *free < low) {
         log::warning("disk_low", "proposals are refused until there is space",

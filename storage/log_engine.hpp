@@ -38,8 +38,9 @@ struct LogOptions {
     std::uint32_t max_free_files = 2;
     // The watermark is written at most this often while batches flow.
     Duration watermark_interval = 100ms;
-    // Space::low below the smaller of the two; plenty again a quarter above it. Looked at every second
-    // while batches flow or space is low.
+    // Space::low below this part of the disk, or two files if they are more, but at low_bytes at most; plenty
+    // again a quarter above it. Looked at every second while batches flow or space is low, and with each
+    // new file.
     std::uint32_t low_percent = 10;
     std::uint64_t low_bytes = std::uint64_t{1024} * 1024 * 1024;
 };
@@ -167,6 +168,7 @@ class LogEngine {
     };
     using Event = std::variant<Result<WalFile>, Settled, MarkWritten>;
     void handle(Event event);
+    void not_prepared(const Error& why);
     void handle_settled(Settled settled);
     void handle_events();
     void wait_for_event();
@@ -195,6 +197,7 @@ class LogEngine {
     LogBatch pending_;
     std::optional<WalFile> next_;
     bool preparing_ = false;
+    bool needs_next_ = false;          // the current one is full
     std::vector<std::uint64_t> full_;  // sealed, waiting to settle, ascending
     std::vector<std::uint64_t> free_;  // settled, not used again yet
     std::uint64_t settled_file_ = 0;

@@ -191,6 +191,24 @@ Error not_set(std::string_view key) {
                 fmt::format("set it in the file that --config names, or by --set {}=VALUE", key));
 }
 
+// A command that may be sent must fit where it has to wait, or it would be told to try again for ever.
+Result<void> check_room(const Config& config) {
+    constexpr std::uint64_t beside = 1024;  // what is counted with it
+    std::uint64_t needed = config.max_command_bytes + beside;
+    const std::pair<std::string_view, std::uint64_t> rooms[] = {
+        {"raft.max_queued_bytes", config.max_queued_bytes},
+        {"limits.client_inflight_bytes", config.client_inflight_bytes},
+        {"limits.inflight_bytes", config.inflight_bytes}};
+    for (const auto& [key, bytes] : rooms) {
+        if (bytes >= needed) continue;
+        return fail(Errc::config_invalid,
+                    fmt::format("{} is {} bytes, and a command of raft.max_command_bytes takes {}",
+                                key, bytes, needed),
+                    fmt::format("raise {}, or lower raft.max_command_bytes", key));
+    }
+    return {};
+}
+
 Result<void> check_whole(const Config& config) {
     if (config.host_name.empty()) return not_set("host.name");
     if (!valid_name(config.host_name)) {
@@ -209,7 +227,7 @@ Result<void> check_whole(const Config& config) {
                     "raft.election_timeout is below twice raft.heartbeat_interval: every lost "
                     "heartbeat would start an election");
     }
-    return {};
+    return check_room(config);
 }
 
 // What can be meant, but seldom is.

@@ -14,8 +14,7 @@ Operation<Result<Done>> tell_member(HostShard& shard, MemberChange which,
     if (auto checked = check_host(shard, which.host); !checked) co_return checked.error();
     CO_TRY(GroupLocation group,
            co_await locate_group(shard, which.group, shard.attempt_until(which.deadline)));
-    Result<Done> done =
-        co_await shard.ask<Done>(which.host, request(group.group), which.deadline);
+    Result<Done> done = co_await shard.ask<Done>(which.host, request(group.group), which.deadline);
     if (done) co_return done;
     std::string where = "group " + quoted(which.group);
     if (done.error().code == Errc::no_such_group) {

@@ -22,13 +22,13 @@ class ScratchFile {
         : path_(fmt::format("{}/quorate-bench-{}", directory, ::getpid())) {}
     ~ScratchFile() {
         if (descriptor_ >= 0) ::close(descriptor_);
-        ::unlink(path_.c_str());
     }
     ScratchFile(const ScratchFile&) = delete;
 
     Result<void> open(bool prewritten) {
         descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (descriptor_ < 0) return error("open");
+        ::unlink(path_.c_str());  // gone with this process, however that ends
         if (!prewritten) return {};
         std::string zeros(1u << 20, '\0');
         for (std::size_t at = 0; at < file_bytes; at += zeros.size()) TRY_VOID(write(zeros, at));

@@ -5,6 +5,7 @@
 #include "rpc/cli/bench_target.hpp"
 #include "rpc/cli/verb.hpp"
 
+#include <boost/json.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -125,8 +126,7 @@ Result<int> bench_cluster(Invocation& call) {
     for (std::uint64_t i = 0; i < repeat; ++i) {
         if (i > 0) target->remove_groups();
         TRY(BenchRun run, run_in(*target, workload));
-        print_run(call.out().format(), run, i == 0);
-        if (call.flag("histogram")) print_histogram(run.figures.latency);
+        print_run(call.out().format(), run, i == 0, call.flag("histogram"));
         print_doubts(run);
         sound = sound && run.is_true();
         if (run.figures.latency.count() == 0) return nothing_answered(run.figures);
@@ -144,7 +144,9 @@ Result<int> bench_create(Invocation& call) {
     TRY_VOID(target->make_groups(names));
     target->keep_groups();
     std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-    fmt::print("{} groups bench-idle-N created in {:.1f} s\n", groups, took.count());
+    call.out().answer(
+        "bench.create", boost::json::object{{"groups", groups}, {"seconds", took.count()}},
+        fmt::format("{} groups bench-idle-N created in {:.1f} s", groups, took.count()));
     return 0;
 }
 
@@ -194,7 +196,16 @@ Result<void> refuse_ignored(const Invocation& call, const Subject& subject) {
     for (std::string_view option : subject.ignores) {
         if (!call.given(std::string(option))) continue;
         return fail(Errc::request_invalid,
-                    fmt::format("bench {} takes no --{}", subject.name, option));
+                    fmt::format("bench {} takes no --{}", subject.name, option), "leave it out");
+    }
+    if (subject.name == "cluster" && call.given("level") && call.value("reads") == "0") {
+        return fail(Errc::request_invalid,
+                    "--level is that of queries, and --reads says there are none",
+                    "say how many percent they are by --reads");
+    }
+    if (subject.name == "disk" && !call.settings().endpoints.empty()) {
+        return fail(Errc::request_invalid, "bench disk asks no host: it takes no --endpoint",
+                    "leave it out");
     }
     bool own = call.given("hosts");
     if (own && !call.settings().endpoints.empty()) {
@@ -249,8 +260,7 @@ std::vector<Verb> bench_verbs() {
           number("repeat", "runs", "1"),
           number("batch", "bytes of an append of the disk test (default: several)", ""),
           {"histogram", "the whole distribution, too", Kind::flag}},
-         run_bench,
-         true}};
+         run_bench}};
 }
 
 }  // namespace quorate::cli

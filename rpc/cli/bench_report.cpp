@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
+#include <utility>
+#include <vector>
 
 namespace quorate::cli {
 namespace {
@@ -72,25 +75,31 @@ json::object to_json(const BenchRun& run) {
     return out;
 }
 
+// Shares of all operations, and the latency that each did not exceed: half, three quarters, and so on.
+std::vector<std::pair<double, double>> distribution_of(const bench::Histogram& latency) {
+    std::vector<std::pair<double, double>> all;
+    for (double rest = 1; rest * static_cast<double>(latency.count()) >= 1; rest /= 2) {
+        all.emplace_back(1 - rest, micros(latency.quantile(1 - rest)));
+    }
+    all.emplace_back(1, micros(latency.max()));
+    return all;
+}
+
+json::array to_json(const std::vector<std::pair<double, double>>& distribution) {
+    json::array all;
+    for (const auto& [share, at_most] : distribution) {
+        all.push_back(json::object{{"share", share}, {"at_most_us", at_most}});
+    }
+    return all;
+}
+
 std::string text_of(const std::optional<double>& value) {
     return value ? fmt::format("{:.1f}", *value) : "-";
 }
 
-}  // namespace
-
-std::string name_of(const bench::Workload& workload) {
-    if (workload.reads <= 0) return "write";
-    if (workload.reads >= 1) return fmt::format("read-{}", level_name(workload.level));
-    return fmt::format("mixed-{:.0f}-{}", workload.reads * 100, level_name(workload.level));
-}
-
-void print_run(Format format, const BenchRun& run, bool first) {
-    if (format == Format::json) {
-        fmt::print("{}\n", json::serialize(to_json(run)));
-        return;
-    }
+void print_text(const BenchRun& run, bool first) {
     constexpr auto row =
-        "{:<24}{:>8}{:>8}{:>8}{:>7}{:>8}{:>10}{:>9}{:>9}{:>9}{:>9}{:>10}{:>8}{:>8}\n";
+        "{:<23} {:>7} {:>7} {:>8} {:>6} {:>7} {:>9} {:>8} {:>8} {:>8} {:>8} {:>9} {:>8} {:>7}\n";
     if (first) {
         fmt::print(row, "WORKLOAD", "CLIENTS", "WINDOW", "PAYLOAD", "GROUPS", "MEMBERS", "OPS/S",
                    "P50 us", "P90 us", "P99 us", "P99.9 us", "MAX us", "CPU us", "RSS MB");
@@ -115,12 +124,31 @@ void print_run(Format format, const BenchRun& run, bool first) {
     for (const auto& [what, times] : run.figures.errors) fmt::print("  {} x {}\n", times, what);
 }
 
-void print_histogram(const bench::Histogram& latency) {
+void print_distribution(const std::vector<std::pair<double, double>>& distribution) {
     fmt::print("{:>12}{:>12}\n", "SHARE", "AT MOST us");
-    for (double rest = 1; rest * static_cast<double>(latency.count()) >= 1; rest /= 2) {
-        fmt::print("{:>12.6f}{:>12.1f}\n", 1 - rest, micros(latency.quantile(1 - rest)));
+    for (const auto& [share, at_most] : distribution) {
+        fmt::print("{:>12.6f}{:>12.1f}\n", share, at_most);
     }
-    fmt::print("{:>12.6f}{:>12.1f}\n", 1.0, micros(latency.max()));
+}
+
+}  // namespace
+
+std::string name_of(const bench::Workload& workload) {
+    if (workload.reads <= 0) return "write";
+    if (workload.reads >= 1) return fmt::format("read-{}", level_name(workload.level));
+    return fmt::format("mixed-{:.0f}-{}", workload.reads * 100, level_name(workload.level));
+}
+
+void print_run(Format format, const BenchRun& run, bool first, bool distribution) {
+    if (format == Format::json) {
+        json::object line = to_json(run);
+        if (distribution) line["histogram"] = to_json(distribution_of(run.figures.latency));
+        fmt::print("{}\n", json::serialize(line));
+    } else {
+        print_text(run, first);
+        if (distribution) print_distribution(distribution_of(run.figures.latency));
+    }
+    std::fflush(stdout);  // what follows takes a while, and may be interrupted
 }
 
 void print_disk(Format format, const bench::DiskTest& test, const bench::DiskFigures& figures,

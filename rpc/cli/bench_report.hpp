@@ -27,9 +27,9 @@ struct BenchRun {
 // "write", "read-local", "mixed-50-linearizable": the share of reads in percent.
 std::string name_of(const bench::Workload& workload);
 
-// One line: a table's for people, a JSON object for programs. `first`: headings before it.
-void print_run(Format format, const BenchRun& run, bool first);
-void print_histogram(const bench::Histogram& latency);
+// One line: a table's for people, a JSON object for programs. `first`: headings before it. `distribution`:
+// and the whole histogram.
+void print_run(Format format, const BenchRun& run, bool first, bool distribution);
 void print_disk(Format format, const bench::DiskTest& test, const bench::DiskFigures& figures,
                 bool first);
 

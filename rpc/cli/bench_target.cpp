@@ -14,13 +14,17 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::uint64_t hosts_max = 9;
+
 // So many calls are under way at a time: asked in a row, each would wait for the disk alone.
 constexpr std::size_t calls_at_once = 32;
+// For groups to be removed: when none was for so long, the rest stays.
+constexpr Duration patience = 20s;
 
 // begin(0) to begin(count - 1), each an operation, until ended(result) says of one that there are to be no
-// more. Waits for all that it began.
+// more. Waits for all that it began, and gives how many.
 template <class Begin, class Ended>
-void some_at_once(std::size_t count, Begin begin, Ended ended) {
+std::size_t some_at_once(std::size_t count, Begin begin, Ended ended) {
     std::deque<decltype(begin(std::size_t{}).future())> under_way;
     std::size_t begun = 0;
     while (begun < count || !under_way.empty()) {
@@ -31,6 +35,13 @@ void some_at_once(std::size_t count, Begin begin, Ended ended) {
         if (!ended(under_way.front().get())) count = begun;
         under_way.pop_front();
     }
+    return begun;
+}
+
+// Of the creation of a group: there may be one.
+bool is_uncertain(Errc code) {
+    return code == Errc::deadline_exceeded || code == Errc::leadership_lost ||
+           code == Errc::protocol || code == Errc::internal;
 }
 
 std::vector<pid_t> processes_of(DevCluster& cluster) {
@@ -59,7 +70,7 @@ Result<std::unique_ptr<BenchTarget>> BenchTarget::reach(Invocation& call) {
     std::unique_ptr<BenchTarget> target(new BenchTarget());
     bool starts_hosts = call.given("hosts");
     if (starts_hosts) {
-        TRY(std::uint64_t hosts, call.number("hosts", 1, 9));
+        TRY(std::uint64_t hosts, call.number("hosts", 1, hosts_max));
         TRY_VOID(target->start_hosts(call.value("dir"), hosts));
         target->connection_ = {.endpoints = target->own_->endpoints()};
     } else {
@@ -94,11 +105,16 @@ Result<void> BenchTarget::start_hosts(const std::string& directory, std::uint64_
 
 Result<void> BenchTarget::choose_members(Invocation& call) {
     TRY(auto hosts, client_->admin().list_hosts(call.timeout()).get());
+    warn_of_absent(call, hosts, "it carries no member of the run's groups");
     for (const client::HostSummary& host : hosts) {
         if (host.reachable) members_.push_back(host.name);
     }
     if (!call.given("members")) return {};
-    TRY(std::uint64_t members, call.number("members", 1, members_.size()));
+    TRY(std::uint64_t members, call.number("members", 1, hosts_max));
+    if (members > members_.size()) {
+        return fail(Errc::request_invalid,
+                    fmt::format("--members {}: {} hosts are there", members, members_.size()));
+    }
     members_.resize(members);
     return {};
 }
@@ -123,7 +139,6 @@ Result<void> BenchTarget::make_groups(const std::vector<std::string>& names) {
 }
 
 Result<void> BenchTarget::make(const std::vector<std::string>& names) {
-    groups_ = names;
     TRY(std::string file, find_plugin("bench"));
     TRY(Bytes image, read_plugin(file));
     TRY_VOID(client_->admin().install_plugin(image, 30s).get());
@@ -131,16 +146,40 @@ Result<void> BenchTarget::make(const std::vector<std::string>& names) {
     auto create = [&](std::size_t i) {
         return client_->admin().create_group(names[i], "quorate.bench", "", members_, 60s);
     };
-    some_at_once(names.size(), create, [&](const Result<client::GroupLocation>& created) {
-        if (made && !created) made = created.error();
+    auto created = [&, next = names.begin()](const Result<client::GroupLocation>& group) mutable {
+        const std::string& name = *next++;
+        if (group || is_uncertain(group.error().code)) groups_.push_back(name);
+        if (made && !group) made = group.error();
         return made.has_value() && !ending_;
-    });
+    };
+    some_at_once(names.size(), create, created);
     return made;
 }
 
 void BenchTarget::remove_groups() {
-    auto remove = [this](std::size_t i) { return client_->admin().delete_group(groups_[i], 20s); };
-    some_at_once(groups_.size(), remove, [](const auto&) { return true; });
+    std::vector<std::string> left;
+    auto last_gone = std::chrono::steady_clock::now();
+    auto remove = [this](std::size_t i) {
+        return client_->admin().delete_group(groups_[i], patience);
+    };
+    auto removed = [&, next = groups_.begin()](const Result<void>& gone) mutable {
+        const std::string& name = *next++;
+        auto now = std::chrono::steady_clock::now();
+        if (gone || gone.error().code == Errc::no_such_group) {
+            last_gone = now;
+        } else {
+            left.push_back(name);
+        }
+        return now - last_gone < patience;
+    };
+    std::size_t tried = some_at_once(groups_.size(), remove, removed);
+    left.insert(left.end(), groups_.begin() + static_cast<std::ptrdiff_t>(tried), groups_.end());
+    groups_.clear();
+    if (left.empty()) return;
+    fmt::print(stderr,
+               "{} of the run's groups are not known to be gone, {} first: `quorate group list` "
+               "shows them, `quorate group delete NAME` removes one\n",
+               left.size(), left.front());
 }
 
 }  // namespace quorate::cli

@@ -13,8 +13,8 @@
 namespace quorate::cli {
 
 // What `quorate bench` loads: hosts of its own, started for one run, or those that the command line names.
-// Leaves neither the hosts nor its groups behind, also if a signal ends the run; a second SIGINT does not
-// wait for that. Thread: one, before it starts others.
+// Leaves neither the hosts nor its groups behind, also if a signal ends the run (a second one does not wait
+// for that), and says which groups it could not remove. Thread: one, before it starts others.
 class BenchTarget {
  public:
     // Starts --hosts in --dir, or connects to the endpoints within --timeout.
@@ -47,7 +47,7 @@ class BenchTarget {
     std::unique_ptr<client::Client> client_;
     std::vector<std::string> members_;
     std::vector<pid_t> processes_;
-    std::vector<std::string> groups_;  // that there may be; changed only while they are made
+    std::vector<std::string> groups_;  // that it made, or may have made
     std::atomic<bool> making_ = false;
     std::atomic<bool> kept_ = false;
     std::atomic<bool> ending_ = false;  // by a signal's thread: nothing more is made

@@ -9,19 +9,31 @@ namespace {
 
 constexpr int over = SIGUSR1;  // sent to the waiting thread alone
 
+// But those that whoever started this program wanted ignored: `nohup`, or a shell's job behind.
 sigset_t ending_signals() {
     sigset_t signals;
     sigemptyset(&signals);
-    for (int signal : {SIGINT, SIGTERM, SIGHUP, over}) sigaddset(&signals, signal);
+    sigaddset(&signals, over);
+    for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        struct sigaction now {};
+        sigaction(signal, nullptr, &now);
+        if (now.sa_handler != SIG_IGN) sigaddset(&signals, signal);
+    }
     return signals;
 }
 
-// In this thread: whoever presses the key again wants no cleaning up.
-void unblock(int signal) {
-    sigset_t one;
-    sigemptyset(&one);
-    sigaddset(&one, signal);
-    pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+int next_of(const sigset_t& signals) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    return signal;
+}
+
+// In this thread: whoever asks again wants no cleaning up.
+void let_through() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
 }  // namespace
@@ -36,17 +48,18 @@ EndingSignalsHeld::~EndingSignalsHeld() {
 }
 
 OnEndingSignal::OnEndingSignal(std::function<void()> clean_up)
-    : thread_([clean_up = std::move(clean_up)] {
+    : thread_([this, clean_up = std::move(clean_up)] {
           sigset_t signals = ending_signals();
-          int signal = 0;
-          sigwait(&signals, &signal);
+          int signal = over;
+          while (signal == over && !over_) signal = next_of(signals);
           if (signal == over) return;
-          unblock(SIGINT);
+          let_through();
           clean_up();
           ::_exit(128 + signal);
       }) {}
 
 OnEndingSignal::~OnEndingSignal() {
+    over_ = true;
     pthread_kill(thread_.native_handle(), over);
     thread_.join();
 }

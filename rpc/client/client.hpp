@@ -131,14 +131,16 @@ class Admin {
     Operation<Result<void>> transfer_leadership(std::string group, std::string to,
                                                 Duration timeout = default_timeout);
     // The member on that host falls silent and keeps its data, until start_member() or the host's next
-    // start; a leader hands over first. Fine if it was stopped. Also not_member, no_such_host. ra:stop_server.
+    // start; a leader hands over first. Fine if it was stopped. Also not_member, no_such_host.
+    // ra:stop_server.
     Operation<Result<void>> stop_member(std::string group, std::string host,
                                         Duration timeout = default_timeout);
     // It starts again, from its data. Also already_started. ra:restart_server.
     Operation<Result<void>> start_member(std::string group, std::string host,
                                          Duration timeout = default_timeout);
     // It campaigns now, pre-vote included, if it does not lead; does not wait for the outcome. A leader
-    // that the others hear goes on: transfer_leadership() moves that. Also not_voter, member_stopped.
+    // that the others hear goes on: transfer_leadership() moves that. Also not_voter,
+    // member_stopped.
     // ra:trigger_election.
     Operation<Result<void>> trigger_election(std::string group, std::string host,
                                              Duration timeout = default_timeout);

@@ -117,7 +117,7 @@ TEST_F(Bench, takes_its_hosts_with_it_when_a_signal_ends_it) {
 TEST_F(Bench, refuses_what_it_cannot_do) {
     EXPECT_THAT(bench({"--clients", "0"}).err,
                 HasSubstr("--clients 0: a whole number from 1 to 4096"));
-    EXPECT_THAT(bench({"--level", "dirty"}).err,
+    EXPECT_THAT(bench({"--reads", "10", "--level", "dirty"}).err,
                 HasSubstr("--level dirty: local, leader or linearizable"));
     EXPECT_THAT(bench({"memory"}).err, HasSubstr("bench memory: cluster, disk or create"));
     EXPECT_EQ(bench({"--payload", "1"}).code, 2);

@@ -85,5 +85,28 @@ TEST(Settling, waits_for_nothing_while_space_is_low) {
     EXPECT_GT(host.home.checkpoints(), before);
 }
 
+// The host that has no room for the next file goes on in the current one, and takes no proposals.
+TEST(Settling, a_disk_without_room_for_the_next_file_is_low_and_not_broken) {
+    SteppedUnderTest host(small_files());
+    GroupOf group(host, 1);
+    ASSERT_TRUE(group.create().has_value());
+    group.attach();
+    std::uint64_t used = host.disk.capacity_bytes().value() - host.disk.free_bytes().value();
+    host.disk.set_capacity(used + 1000);
+    std::uint64_t last = 0;
+    for (; host.store().space() == Space::plenty && last < 200; host.drive_all()) {
+        group.append(last + 1, last + 1, 1, 150);
+        ++last;
+    }
+    EXPECT_EQ(host.store().space(), Space::low);
+    group.append(last + 1, last + 1, 1, 150);
+    EXPECT_TRUE(group.flush());
+    EXPECT_TRUE(host.failures.empty());
+    host.disk.set_capacity(1 << 30);
+    group.append(last + 2, last + 300, 1, 150);
+    EXPECT_TRUE(group.flush());
+    EXPECT_TRUE(host.failures.empty());
+}
+
 }  // namespace
 }  // namespace quorate::storage

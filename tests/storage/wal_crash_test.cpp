@@ -128,16 +128,15 @@ TEST(WalCrash, a_failed_write_is_said_once_and_nothing_is_reported_after_it) {
 }
 
 TEST(WalCrash, a_full_disk_is_a_failure_named_as_such) {
-    SteppedUnderTest host;
+    SteppedUnderTest host(small_files());
     GroupOf group(host, 1);
     ASSERT_TRUE(group.create().has_value());
     group.attach();
     std::uint64_t used = host.disk.capacity_bytes().value() - host.disk.free_bytes().value();
     host.disk.set_capacity(used + 1000);
-    for (std::uint64_t i = 1; host.failures.empty() && i < 100; ++i) {
-        group.append(i, i, 1, 1000);
-        host.drive_all();
-    }
+    // A file of its own, for which there is no room.
+    group.append(1, 1, 1, 2 * small_files().file_bytes);
+    host.drive_all();
     ASSERT_EQ(host.failures.size(), 1u);
     EXPECT_EQ(host.failures[0].code, Errc::disk_full);
 }
