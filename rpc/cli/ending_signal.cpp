@@ -1,5 +1,6 @@
 #include "rpc/cli/ending_signal.hpp"
 
+#include <chrono>
 #include <pthread.h>
 #include <unistd.h>
 #include <utility>
@@ -28,12 +29,20 @@ int next_of(const sigset_t& signals) {
     return signal;
 }
 
-// In this thread: whoever asks again wants no cleaning up.
-void let_through() {
-    sigset_t signals;
-    sigemptyset(&signals);
-    for (int signal : {SIGINT, SIGTERM}) sigaddset(&signals, signal);
-    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+// Cleans up, and ends the process; at once if somebody asks again. `timeout` says everything twice: what
+// comes within a second says the same.
+[[noreturn]] void end_by(int signal, const std::function<void()>& clean_up,
+                         const sigset_t& signals) {
+    std::thread([signal, clean_up] {
+        clean_up();
+        ::_exit(128 + signal);
+    }).detach();
+    auto begin = std::chrono::steady_clock::now();
+    for (;;) {
+        int again = next_of(signals);
+        bool is_new = std::chrono::steady_clock::now() - begin > std::chrono::seconds(1);
+        if (again != over && is_new) ::_exit(128 + again);
+    }
 }
 
 }  // namespace
@@ -52,10 +61,7 @@ OnEndingSignal::OnEndingSignal(std::function<void()> clean_up)
           sigset_t signals = ending_signals();
           int signal = over;
           while (signal == over && !over_) signal = next_of(signals);
-          if (signal == over) return;
-          let_through();
-          clean_up();
-          ::_exit(128 + signal);
+          if (signal != over) end_by(signal, clean_up, signals);
       }) {}
 
 OnEndingSignal::~OnEndingSignal() {

@@ -20,7 +20,7 @@ class EndingSignalsHeld {
 };
 
 // While one lives, such a signal, or one that waits already, has `clean_up` run and then ends this
-// process with the exit code 128 + its number; a SIGINT or SIGTERM meanwhile ends it at once.
+// process with the exit code 128 + its number; another one, a second later or more, ends it at once.
 // Within an EndingSignalsHeld.
 class OnEndingSignal {
  public:

@@ -101,7 +101,7 @@ TEST_F(Bench, takes_its_groups_with_it_when_a_signal_ends_it) {
     cli.up({"--hosts", "1"});
     Ran ran = cli.ended_after("2", {"bench", "--seconds", "60", "--groups", "40"});
     EXPECT_EQ(ran.code, 124) << ran.out << ran.err;
-    EXPECT_EQ(cli.list({"group", "list"}).size(), 1u) << "demo";
+    EXPECT_EQ(cli.list({"group", "list"}).size(), 1u) << "demo, and: " << ran.err;
 }
 
 // Whenever it comes: before the hosts are there, while they start, and while they are loaded.
